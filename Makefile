@@ -1,0 +1,53 @@
+# link: connection links for PostgreSQL
+#
+#   make                build (needs pg_config on PATH, or PG_CONFIG=/path/to/pg_config)
+#   make install        install into that server (as a user who may)
+#   make installcheck   regression and isolation tests against a running server
+#   make help           the targets
+
+EXTENSION  = link
+MODULE_big = link
+PGFILEDESC = "link - connection links"
+
+GRAMMAR = src/statement/link_gram.c src/statement/link_scanner.c
+SOURCES = $(filter-out $(GRAMMAR),$(sort $(wildcard src/*.c src/*/*.c src/*/*/*.c))) $(GRAMMAR)
+OBJS    = $(SOURCES:.c=.o)
+DATA    = $(sort $(wildcard sql/link--*.sql))
+
+TESTS          = $(sort $(wildcard test/sql/*.sql))
+REGRESS        = $(TESTS:test/sql/%.sql=%)
+REGRESS_OPTS   = --inputdir=$(srcdir)/test --load-extension=link
+ISOLATION      = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=$(srcdir)/test --outputdir=. --load-extension=link
+TAP_TESTS      = 1
+PROVE_TESTS    = $(sort $(wildcard test/t/*.pl))
+
+PKG_CONFIG ?= pkg-config
+PACKAGES    = json-c libcurl libcrypto libxml-2.0
+PG_CPPFLAGS = -I$(srcdir)/src $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+SHLIB_LINK  = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
+PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
+              -Wno-declaration-after-statement -Wdeclaration-after-statement $(if $(WERROR),-Werror)
+EXTRA_CLEAN = $(GRAMMAR) src/statement/link_gram.h $(OBJS:.o=.d)
+
+# JIT bitcode needs the very clang that the server was built with; nothing here is inlined into queries.
+with_llvm = no
+
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+PROVE_FLAGS += -I $(srcdir)/test/perl
+
+# PGXS tracks headers only when the server was built with --enable-depend.
+override CPPFLAGS += -MMD -MP
+-include $(OBJS:.o=.d)
+
+src/statement/link_gram.c: BISONFLAGS += -d -Werror
+src/statement/link_gram.h: src/statement/link_gram.c
+	touch $@
+$(OBJS): | src/statement/link_gram.h
+
+.PHONY: help
+help:
+	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))

@@ -1,0 +1,35 @@
+/*-------------------------------------------------------------------------
+ *
+ * json.h
+ *	  json-c, made strict and wipeable: what we parse may hold credentials.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_JSON_H
+#define LINK_JSON_H
+
+#include "postgres.h"
+
+#include <json-c/json.h>
+
+/*
+ * Parse 'text' (len bytes, server encoding UTF-8 or ASCII), which must be one
+ * JSON object with unique keys at its top level, no deeper than
+ * LINK_MAX_JSON_DEPTH, no larger than LINK_MAX_OPTIONS, with no \u0000.
+ *
+ * 'what' names the text in errors ("CREDENTIALS", "CONFIG", "key ring").
+ * Errors are 22023 and say the byte position and what is wrong, never any part
+ * of the text.
+ *
+ * The object belongs to the current memory context: a reset callback wipes
+ * every string of it and releases it, so no json_object_put by the caller.
+ */
+extern struct json_object *link_json_parse(const char *what, const char *text, Size len);
+
+/*
+ * Overwrite every string below 'obj' with zeroes, in place.  For objects the
+ * caller made; those of link_json_parse() are wiped with their context.
+ */
+extern void link_json_wipe(struct json_object *obj);
+
+#endif							/* LINK_JSON_H */

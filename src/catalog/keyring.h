@@ -1,0 +1,57 @@
+/*-------------------------------------------------------------------------
+ *
+ * keyring.h
+ *	  The master keys: from link.master_key_command, else link.master_key_file,
+ *	  else link_master.key in the data directory (SECURITY 18, INTERNALS B4).
+ *
+ * The ring is JSON text:
+ *
+ *	{"link_key_ring": 1,
+ *	 "keys": [{"id": "<text>", "key": "<base64 of 32 bytes>"}, ...]}
+ *
+ * The last key is the one that seals; all of them open.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_KEYRING_H
+#define LINK_KEYRING_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+#define LINK_KEY_LENGTH 32		/* AES-256 */
+#define LINK_KEY_ID_LENGTH 32	/* longest key id, in bytes */
+
+typedef struct LinkKey
+{
+	char		id[LINK_KEY_ID_LENGTH + 1];
+	uint8		key[LINK_KEY_LENGTH];
+} LinkKey;
+
+/*
+ * The key that seals.  With 'may_create' and no ring anywhere, the default file
+ * is made (WARNING); the caller passes false in recovery and while sealed rows
+ * exist.  The key is a copy in *key: wipe it with explicit_bzero.
+ */
+extern void link_keyring_current(LinkKey *key, bool may_create);
+
+/*
+ * The key 'id'; re-reads the ring once if it is unknown.  False if there is
+ * none.  Throws if the ring cannot be read at all.
+ */
+extern bool link_keyring_find(const char *id, LinkKey *key);
+
+/* Where the ring comes from ("command", "file /path", "default file /path", "none yet"). */
+extern char *link_keyring_source(void);
+
+/* List of char *: ids in ring order; NIL if there is no ring. */
+extern List *link_keyring_ids(void);
+
+/* Add a fresh key to the ring file; returns its id.  Refused (55000) when the ring is a command. */
+extern char *link_keyring_add(void);
+
+/* Remove a key from the ring file.  22023 if unknown, 55000 if it is the current one. */
+extern void link_keyring_retire(const char *id);
+
+#endif							/* LINK_KEYRING_H */

@@ -1,0 +1,63 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *	  Everything that differs between PostgreSQL 15 and 18, and nothing else.
+ *
+ * No other file may test PG_VERSION_NUM.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_COMPAT_H
+#define LINK_COMPAT_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "utils/acl.h"
+#include "utils/memutils.h"
+#include "utils/wait_event.h"
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "link builds on PostgreSQL 15 to 18"
+#endif
+
+#if PG_VERSION_NUM < 160000
+#include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_namespace.h"
+
+/* One entry point for object ACL checks came with 16. */
+#define link_namespace_aclcheck(nspid, roleid, mode) \
+	pg_namespace_aclcheck(nspid, roleid, mode)
+#define link_database_aclcheck(dbid, roleid, mode) \
+	pg_database_aclcheck(dbid, roleid, mode)
+#else
+#include "catalog/pg_database.h"
+#include "catalog/pg_namespace.h"
+
+#define link_namespace_aclcheck(nspid, roleid, mode) \
+	object_aclcheck(NamespaceRelationId, nspid, roleid, mode)
+#define link_database_aclcheck(dbid, roleid, mode) \
+	object_aclcheck(DatabaseRelationId, dbid, roleid, mode)
+#endif
+
+/* Named wait events for extensions came with 17; before it there is one for all. */
+static inline uint32
+link_wait_event(const char *name)
+{
+#if PG_VERSION_NUM >= 170000
+	return WaitEventExtensionNew(name);
+#else
+	(void) name;
+	return PG_WAIT_EXTENSION;
+#endif
+}
+
+/* 18 lets a module tell its name and version. */
+#ifdef PG_MODULE_MAGIC_EXT
+#define LINK_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "link", .version = "1.0")
+#else
+#define LINK_MODULE_MAGIC PG_MODULE_MAGIC
+#endif
+
+#endif							/* LINK_COMPAT_H */

@@ -1,0 +1,47 @@
+/*-------------------------------------------------------------------------
+ *
+ * policy.h
+ *	  link.allowed_hosts: who may be connected to (SECURITY 21).
+ *
+ * Entries, separated by commas or white space: host[:port], .suffix[:port],
+ * address[:port] ([v6]:port), CIDR; each with http:// in front where clear text
+ * is wanted.  An entry without http:// allows TLS only; an entry with it allows
+ * clear text and TLS.  No port means any port.
+ *
+ * Private, loopback, link-local, CGNAT, ULA, multicast, unspecified and
+ * metadata addresses (also IPv4-mapped and NAT64) are connected to only if an
+ * entry names that address, that exact host, or a CIDR that holds it; a
+ * .suffix entry never allows them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_POLICY_H
+#define LINK_POLICY_H
+
+#include "postgres.h"
+
+#include <sys/socket.h>
+
+/* The value link.allowed_hosts has out of the box: the vendors' own domains, TLS. */
+extern const char link_default_allowed_hosts[];
+
+/* Syntax check for the GUC; false with a palloc-free reason in *reason. */
+extern bool link_policy_valid(const char *entries, const char **reason);
+
+/*
+ * Before a connection is tried.  Throws 08001 with a hint that gives the entry
+ * to add, unless some entry may allow it (a CIDR entry is decided later, on the
+ * address).
+ */
+extern void link_policy_check_host(const char *host, int port, bool tls);
+
+/*
+ * On the socket address, from a foreign frame: no palloc, no ereport, no
+ * CHECK_FOR_INTERRUPTS.  False: refused; then the first 'reason_size' bytes
+ * of why are written to reason (NUL-terminated), with the entry to add.
+ */
+extern bool link_policy_allows_address(const char *host, int port, bool tls,
+									   const struct sockaddr *address,
+									   char *reason, size_t reason_size);
+
+#endif							/* LINK_POLICY_H */

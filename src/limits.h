@@ -1,0 +1,41 @@
+/*-------------------------------------------------------------------------
+ *
+ * limits.h
+ *	  Every bound on what the outside may make us hold or do (SECURITY 25).
+ *
+ * Each with its reason.  A bound that is hit is a clear error, never a
+ * truncation.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_LIMITS_H
+#define LINK_LIMITS_H
+
+/* S3, GCS and Azure all end object names at 1,024 bytes. */
+#define LINK_MAX_PATH 1024
+
+/* 1,000 keys of 1,024 bytes, XML-escaped, with their metadata: below 10 MB. */
+#define LINK_MAX_LIST_PAGE (10 * 1024 * 1024)
+
+/* An error document or a completion answer is a few hundred bytes. */
+#define LINK_MAX_SMALL_ANSWER (1024 * 1024)
+
+/* All headers of one answer; real servers send a few kB. */
+#define LINK_MAX_HEADERS (64 * 1024)
+
+/* Option documents are flat; 32 leaves room for provider answers. */
+#define LINK_MAX_JSON_DEPTH 32
+
+/* CREDENTIALS and CONFIG: a service account key is 2.4 kB, a CA bundle 250 kB. */
+#define LINK_MAX_OPTIONS (1024 * 1024)
+
+/* read_file returns a bytea, which must stay far below 1 GB with its copies. */
+#define LINK_MAX_READ_FILE (256 * 1024 * 1024)
+
+/* A key ring of hundreds of rotations. */
+#define LINK_MAX_KEY_RING (64 * 1024)
+
+/* Slower than this many bytes a second for request_timeout: the transfer is dead. */
+#define LINK_LOW_SPEED 1
+
+#endif							/* LINK_LIMITS_H */

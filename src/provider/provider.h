@@ -1,0 +1,248 @@
+/*-------------------------------------------------------------------------
+ *
+ * provider.h
+ *	  The contract between the commands and the data providers.
+ *
+ * A provider is a const row of data (LinkProvider), present in every build, and
+ * a struct of operations (LinkProviderOps), NULL when not in this build.
+ * Adding one: a folder, and one line in provider.c.
+ *
+ * Callers never call an operation directly but through the link_open,
+ * link_read ... wrappers below, which check paths (SECURITY 27), path_prefixes,
+ * append_only and suffixes, and assert the order of calls.  A provider knows
+ * neither formats nor rights.
+ *
+ * Memory and handles: open() allocates its session in the current memory
+ * context, and every outside handle is owned by a reset callback of it, which
+ * frees local things only and never touches the network (INTERNALS A7).
+ * Readers and writers belong to their session.
+ *
+ * Errors: operations throw (DESIGN 7) with the provider's own code and words,
+ * printable and scrubbed; abort and discard never throw, never wait longer than
+ * LINK_ABORT_TIMEOUT in all, and never check for interrupts.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_PROVIDER_H
+#define LINK_PROVIDER_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+
+#include "catalog/links.h"
+#include "catalog/options.h"
+
+/* ms that all aborts of one statement may take together (INTERNALS A7) */
+#define LINK_ABORT_TIMEOUT 2000
+
+/* LinkProvider.features */
+#define LINK_CAN_READ		(1 << 0)
+#define LINK_CAN_WRITE		(1 << 1)
+#define LINK_CAN_LIST		(1 << 2)
+#define LINK_CAN_REMOVE		(1 << 3)
+#define LINK_IS_STREAM		(1 << 4)	/* topics of messages, not objects */
+
+typedef struct LinkProviderOps LinkProviderOps;
+
+typedef struct LinkProvider
+{
+	const char *type;			/* "S3": as shown and stored, upper case */
+	const char *path_syntax;	/* "bucket/key", for hints */
+	uint32		features;
+	const LinkOptionDef *options;	/* besides link_common_options */
+
+	/*
+	 * What the table cannot say (keys that exclude or need each other,
+	 * directories that must lie below a root).  Objects may be NULL.  Throws.
+	 * May be NULL.
+	 */
+	void		(*validate) (struct json_object *credentials, struct json_object *config);
+
+	const LinkProviderOps *ops; /* NULL: known, not in this build */
+} LinkProvider;
+
+/* What link_open() gives; a provider's own struct begins with it. */
+typedef struct LinkSession
+{
+	const LinkProvider *provider;
+	int64		link_id;
+	char	   *link_name;		/* qualified, for messages */
+	LinkOptions *options;
+	MemoryContext context;		/* holds all of the above and the handles */
+} LinkSession;
+
+/* A provider's own reader and writer begin with these. */
+typedef struct LinkReader
+{
+	LinkSession *session;
+	char	   *path;
+	int64		size;			/* of the whole object if known, else -1 */
+	char	   *etag;			/* or NULL */
+} LinkReader;
+
+typedef struct LinkWriter
+{
+	LinkSession *session;
+	char	   *path;
+	bool		overwrite;
+	bool		prepared;
+	uint64		written;		/* bytes given to write() so far */
+} LinkWriter;
+
+typedef struct LinkObject
+{
+	char	   *path;			/* as a user would name it: bucket and key */
+	int64		size;
+	TimestampTz last_modified;	/* DT_NOBEGIN if unknown */
+	char	   *etag;			/* or NULL */
+} LinkObject;
+
+/* Called for each object of a listing; false ends the listing. */
+typedef bool (*LinkObjectCallback) (const LinkObject *object, void *arg);
+
+struct LinkProviderOps
+{
+	/* ---- required ---- */
+
+	/*
+	 * Make a session in CurrentMemoryContext: palloc0 of the provider's struct;
+	 * the wrapper fills the LinkSession part before 'start' below is called.
+	 */
+	Size		session_size;
+
+	/* Read the options, make handles.  No network. */
+	void		(*start) (LinkSession *session);
+
+	/*
+	 * Prove that the provider can be reached and takes the credentials, by the
+	 * cheapest real request.  Two steps so that CHECK LINK can tell them apart.
+	 */
+	void		(*connect) (LinkSession *session);
+	void		(*authenticate) (LinkSession *session);
+
+	/*
+	 * Read [offset, offset + length) of an object, length -1 for the rest.
+	 * 58P01 if absent.  All bytes come from one version of the object, also
+	 * after a resumed transfer (If-Match).
+	 */
+	LinkReader *(*open_reader) (LinkSession *session, const char *path, int64 offset, int64 length);
+	Size		(*read) (LinkReader *reader, void *to, Size size);	/* 0 at the end */
+	void		(*close_reader) (LinkReader *reader);
+
+	/*
+	 * Write a new object.  Nothing is visible before publish.  With overwrite
+	 * false an existing object is 58P02, found at open where that is cheap, and
+	 * in any case at publish.
+	 */
+	LinkWriter *(*open_writer) (LinkSession *session, const char *path, bool overwrite);
+	void		(*write) (LinkWriter *writer, const void *data, Size size);
+
+	/*
+	 * All bytes are at the provider or in the token; the token is a small
+	 * serialisable text or bytes (at most one part plus 1 MB) that publish()
+	 * understands, also in another process with a session of the same link.
+	 * The writer is finished after it.
+	 */
+	void		(*prepare) (LinkWriter *writer, StringInfo token);
+
+	/* Make a prepared object visible, all at once. */
+	void		(*publish) (LinkSession *session, const char *path, bool overwrite,
+							const char *token, Size token_size);
+
+	/* Undo open_writer..write: one bounded attempt, never throws. */
+	void		(*abort) (LinkWriter *writer);
+
+	/* Undo a prepare that will not be published: the same bounds. */
+	void		(*discard) (LinkSession *session, const char *path,
+							const char *token, Size token_size);
+
+	/* 58P01 if absent.  Conditional on nothing. */
+	void		(*remove) (LinkSession *session, const char *path);
+
+	/*
+	 * Every object whose path begins with 'prefix', ordered by path bytewise,
+	 * page by page.  A listing that returns a key outside the prefix is 08P01,
+	 * a page token that repeats too.
+	 */
+	void		(*list) (LinkSession *session, const char *prefix,
+						 LinkObjectCallback callback, void *arg);
+
+	/* False if absent. */
+	bool		(*stat) (LinkSession *session, const char *path, LinkObject *object);
+};
+
+/* ---- the list (provider.c) ---- */
+
+/* By type name, any case; NULL if no build knows it. */
+extern const LinkProvider *link_provider_find(const char *type);
+
+/* "S3, AZURE, ..." for messages. */
+extern char *link_provider_names(void);
+
+/* The nth, or NULL: for link.status(). */
+extern const LinkProvider *link_provider_nth(int n);
+
+/* ---- the wrappers (provider.c) ---- */
+
+/*
+ * Open a link for use.  Checks that the provider is in this build (0A000), that
+ * ambient keys are honoured (SECURITY 10), unseals the credentials.  Rights
+ * were checked by link_lookup().  The session lives in a child of the current
+ * memory context, wiped when that is reset.
+ */
+extern LinkSession *link_open(const LinkRow *row);
+extern void link_close(LinkSession *session);
+
+extern LinkReader *link_open_reader(LinkSession *session, const char *path, int64 offset, int64 length);
+extern Size link_read(LinkReader *reader, void *to, Size size);
+extern void link_close_reader(LinkReader *reader);
+
+/*
+ * 'overwrite' of a link with append_only is 42501.
+ */
+extern LinkWriter *link_open_writer(LinkSession *session, const char *path, bool overwrite);
+extern void link_write(LinkWriter *writer, const void *data, Size size);
+extern void link_prepare(LinkWriter *writer, StringInfo token);
+extern void link_publish(LinkSession *session, const char *path, bool overwrite,
+						 const char *token, Size token_size);
+extern void link_abort(LinkWriter *writer);
+extern void link_discard(LinkSession *session, const char *path, const char *token, Size token_size);
+extern void link_remove(LinkSession *session, const char *path);
+extern bool link_stat(LinkSession *session, const char *path, LinkObject *object);
+
+/*
+ * Objects that 'pattern' names, ordered by path: a glob, a prefix that ends in
+ * '/', or an exact path (list_files: any prefix when exact is false).  Stops
+ * with 54000 beyond link.max_objects.
+ */
+extern void link_list(LinkSession *session, const char *pattern, bool exact,
+					  LinkObjectCallback callback, void *arg);
+
+/* ---- paths (path.c) ---- */
+
+/*
+ * Throws 22023 for a path that may not be used at all: empty, longer than
+ * LINK_MAX_PATH, '.', '..' or empty component, backslash, control byte, invalid
+ * encoding (SECURITY 27).  'what' may end in '/' if trailing_slash.
+ */
+extern void link_path_check(const char *path, bool trailing_slash);
+
+/* True if 'path' is or lies below one of the prefixes (list of char *); NIL allows all. */
+extern bool link_path_allowed(const char *path, List *prefixes);
+
+/* Does the pattern have a wildcard? */
+extern bool link_path_is_glob(const char *pattern);
+
+/* The literal beginning of a glob, up to its first wildcard; palloc'd. */
+extern char *link_glob_prefix(const char *pattern);
+
+/*
+ * '*' any run but '/', '**' any run, '?' one character but '/', '[a-z]', '{a,b}'.
+ * Time is linear in pattern times text.  22023 for a malformed pattern.
+ */
+extern bool link_glob_match(const char *pattern, const char *path);
+
+#endif							/* LINK_PROVIDER_H */
