@@ -1,0 +1,360 @@
+/* link--1.0.sql: connection links */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION link" to load this file. \quit
+
+-- The schema is made here, and plainly: an existing schema of that name, whoever
+-- owns it, makes CREATE EXTENSION fail instead of putting our functions into
+-- somebody's hands (SECURITY 1).
+CREATE SCHEMA link;
+REVOKE ALL ON SCHEMA link FROM PUBLIC;
+GRANT USAGE ON SCHEMA link TO PUBLIC;
+
+/*
+ * Roles in rows: 4 bytes like an oid, but written as a name, so that a dump
+ * means the same role elsewhere.
+ */
+CREATE TYPE link.role_ref;
+
+CREATE FUNCTION link.role_ref_in(pg_catalog.cstring) RETURNS link.role_ref
+	LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'link_role_ref_in';
+CREATE FUNCTION link.role_ref_out(link.role_ref) RETURNS pg_catalog.cstring
+	LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'link_role_ref_out';
+CREATE FUNCTION link.role_ref_recv(pg_catalog.internal) RETURNS link.role_ref
+	LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'link_role_ref_recv';
+CREATE FUNCTION link.role_ref_send(link.role_ref) RETURNS pg_catalog.bytea
+	LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'link_role_ref_send';
+
+CREATE TYPE link.role_ref (
+	INPUT = link.role_ref_in,
+	OUTPUT = link.role_ref_out,
+	RECEIVE = link.role_ref_recv,
+	SEND = link.role_ref_send,
+	LIKE = pg_catalog.oid
+);
+
+-- Operators and indexes come from oid.
+CREATE CAST (link.role_ref AS pg_catalog.oid) WITHOUT FUNCTION AS IMPLICIT;
+
+CREATE TABLE link.link (
+	id pg_catalog.int8 GENERATED ALWAYS AS IDENTITY CONSTRAINT link_pkey PRIMARY KEY,
+	namespace pg_catalog.name NOT NULL,
+	name pg_catalog.name NOT NULL,
+	folded_name pg_catalog.name NOT NULL,
+	type pg_catalog.text NOT NULL,
+	owner link.role_ref NOT NULL,
+	description pg_catalog.text,
+	config pg_catalog.jsonb NOT NULL,
+	credentials pg_catalog.bytea,
+	credential_keys pg_catalog.text[] NOT NULL,
+	created_at pg_catalog.timestamptz NOT NULL,
+	altered_at pg_catalog.timestamptz NOT NULL,
+	credentials_changed_at pg_catalog.timestamptz,
+	CONSTRAINT link_name_key UNIQUE (namespace, folded_name)
+);
+CREATE INDEX link_owner_index ON link.link (owner);
+COMMENT ON TABLE link.link IS 'connection links; credentials are sealed';
+
+-- Scope: a link (link_id), a schema (namespace), or the database (0 and '').
+CREATE TABLE link.privilege (
+	link_id pg_catalog.int8 NOT NULL,
+	namespace pg_catalog.name NOT NULL,
+	grantee link.role_ref NOT NULL,
+	privilege pg_catalog.name NOT NULL,
+	grantor link.role_ref NOT NULL,
+	grantable pg_catalog.bool NOT NULL,
+	CONSTRAINT privilege_pkey PRIMARY KEY (link_id, namespace, grantee, privilege, grantor)
+);
+CREATE INDEX privilege_grantee_index ON link.privilege (grantee);
+CREATE INDEX privilege_grantor_index ON link.privilege (grantor);
+COMMENT ON TABLE link.privilege IS 'privileges on connection links';
+
+-- Always empty. Roles named in the tables above get a privilege on it, so that
+-- core's own dependencies refuse DROP ROLE, from every database.
+CREATE TABLE link.role_anchor ();
+COMMENT ON TABLE link.role_anchor IS 'empty: privileges on it keep roles that own or use links from being dropped';
+
+REVOKE ALL ON link.link, link.privilege, link.role_anchor FROM PUBLIC;
+REVOKE ALL ON SEQUENCE link.link_id_seq FROM PUBLIC;
+
+-- Rows of roles that are gone mean nobody: they are not dumped.
+SELECT pg_catalog.pg_extension_config_dump('link.link',
+	'WHERE owner::pg_catalog.oid IN (SELECT r.oid FROM pg_catalog.pg_roles r)');
+SELECT pg_catalog.pg_extension_config_dump('link.link_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('link.privilege',
+	'WHERE grantee::pg_catalog.oid OPERATOR(pg_catalog.=) 0 OR grantee::pg_catalog.oid IN (SELECT r.oid FROM pg_catalog.pg_roles r)');
+
+/* Guards: only our code, and a superuser's restore, write these tables. */
+CREATE FUNCTION link.guard() RETURNS pg_catalog.trigger
+	LANGUAGE C AS 'MODULE_PATHNAME', 'link_guard';
+
+CREATE TRIGGER link_guard_row BEFORE INSERT OR UPDATE OR DELETE ON link.link
+	FOR EACH ROW EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_truncate BEFORE TRUNCATE ON link.link
+	FOR EACH STATEMENT EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_row BEFORE INSERT OR UPDATE OR DELETE ON link.privilege
+	FOR EACH ROW EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_truncate BEFORE TRUNCATE ON link.privilege
+	FOR EACH STATEMENT EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_row BEFORE INSERT OR UPDATE OR DELETE ON link.role_anchor
+	FOR EACH ROW EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_truncate BEFORE TRUNCATE ON link.role_anchor
+	FOR EACH STATEMENT EXECUTE FUNCTION link.guard();
+ALTER TABLE link.link ENABLE ALWAYS TRIGGER link_guard_row;
+ALTER TABLE link.link ENABLE ALWAYS TRIGGER link_guard_truncate;
+ALTER TABLE link.privilege ENABLE ALWAYS TRIGGER link_guard_row;
+ALTER TABLE link.privilege ENABLE ALWAYS TRIGGER link_guard_truncate;
+ALTER TABLE link.role_anchor ENABLE ALWAYS TRIGGER link_guard_row;
+ALTER TABLE link.role_anchor ENABLE ALWAYS TRIGGER link_guard_truncate;
+
+/* Links follow their schemas and roles. */
+CREATE FUNCTION link.on_sql_drop() RETURNS pg_catalog.event_trigger
+	LANGUAGE C AS 'MODULE_PATHNAME', 'link_on_sql_drop';
+CREATE FUNCTION link.on_ddl_command_end() RETURNS pg_catalog.event_trigger
+	LANGUAGE C AS 'MODULE_PATHNAME', 'link_on_ddl_command_end';
+
+CREATE EVENT TRIGGER link_on_sql_drop ON sql_drop
+	EXECUTE FUNCTION link.on_sql_drop();
+CREATE EVENT TRIGGER link_on_ddl_command_end ON ddl_command_end
+	WHEN TAG IN ('ALTER SCHEMA', 'DROP OWNED')
+	EXECUTE FUNCTION link.on_ddl_command_end();
+ALTER EVENT TRIGGER link_on_sql_drop ENABLE ALWAYS;
+ALTER EVENT TRIGGER link_on_ddl_command_end ENABLE ALWAYS;
+
+/* ---- the statement language ---- */
+
+CREATE FUNCTION link.execute(statement pg_catalog.text)
+	RETURNS SETOF pg_catalog.text
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_execute';
+
+/* ---- links ---- */
+
+CREATE FUNCTION link.create_link(name pg_catalog.text, type pg_catalog.text,
+		credentials pg_catalog.text DEFAULT '{}', config pg_catalog.text DEFAULT '{}',
+		description pg_catalog.text DEFAULT NULL,
+		or_replace pg_catalog.bool DEFAULT false, if_not_exists pg_catalog.bool DEFAULT false,
+		validate pg_catalog.bool DEFAULT false)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_create_link';
+
+CREATE FUNCTION link.alter_link(name pg_catalog.text, config pg_catalog.text DEFAULT NULL,
+		credentials pg_catalog.text DEFAULT NULL, description pg_catalog.text DEFAULT NULL)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_alter_link';
+
+CREATE FUNCTION link.set_link_config(name pg_catalog.text, key pg_catalog.text, value pg_catalog.text)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_set_link_config';
+
+CREATE FUNCTION link.set_link_credential(name pg_catalog.text, key pg_catalog.text, value pg_catalog.text)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_set_link_credential';
+
+CREATE FUNCTION link.rename_link(name pg_catalog.text, new_name pg_catalog.text)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_rename_link';
+
+CREATE FUNCTION link.set_link_schema(name pg_catalog.text, schema pg_catalog.text)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_set_link_schema';
+
+CREATE FUNCTION link.set_link_owner(name pg_catalog.text, role pg_catalog.regrole)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_set_link_owner';
+
+CREATE FUNCTION link.drop_link(name pg_catalog.text, if_exists pg_catalog.bool DEFAULT false,
+		cascade pg_catalog.bool DEFAULT false)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_drop_link';
+
+CREATE FUNCTION link.reassign_owned(old_role pg_catalog.regrole, new_role pg_catalog.regrole)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_reassign_owned';
+
+CREATE FUNCTION link.show_links(schema pg_catalog.text DEFAULT pg_catalog.current_schema())
+	RETURNS TABLE (link pg_catalog.text, type pg_catalog.text, description pg_catalog.text,
+		config pg_catalog.jsonb)
+	LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_show_links';
+
+CREATE FUNCTION link.show_create_link(name pg_catalog.text)
+	RETURNS pg_catalog.text
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_show_create_link';
+
+-- Behind the view of the same rows: what the current user may see.
+CREATE FUNCTION link.visible_links(OUT schema pg_catalog.text, OUT link pg_catalog.text,
+		OUT type pg_catalog.text, OUT description pg_catalog.text, OUT config pg_catalog.jsonb,
+		OUT owner pg_catalog.text, OUT credential_keys pg_catalog.text[],
+		OUT credentials_changed_at pg_catalog.timestamptz,
+		OUT created_at pg_catalog.timestamptz, OUT altered_at pg_catalog.timestamptz)
+	RETURNS SETOF record
+	LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_visible_links';
+
+CREATE VIEW link.links WITH (security_barrier) AS
+	SELECT v.schema, v.link, v.type, v.description, v.config, v.owner, v.credential_keys,
+		v.credentials_changed_at, v.created_at, v.altered_at
+	FROM link.visible_links() v;
+
+/* ---- privileges ---- */
+
+CREATE FUNCTION link.grant_privilege(privileges pg_catalog.text, scope pg_catalog.text,
+		grantee pg_catalog.text, with_grant_option pg_catalog.bool DEFAULT false)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_grant_privilege';
+
+CREATE FUNCTION link.revoke_privilege(privileges pg_catalog.text, scope pg_catalog.text,
+		grantee pg_catalog.text, grant_option_only pg_catalog.bool DEFAULT false,
+		cascade pg_catalog.bool DEFAULT false)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_revoke_privilege';
+
+CREATE FUNCTION link.visible_privileges(OUT grantor pg_catalog.text, OUT grantee pg_catalog.text,
+		OUT scope pg_catalog.text, OUT schema pg_catalog.text, OUT link pg_catalog.text,
+		OUT privilege pg_catalog.text, OUT is_grantable pg_catalog.bool)
+	RETURNS SETOF record
+	LANGUAGE C STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_visible_privileges';
+
+CREATE VIEW link.privileges WITH (security_barrier) AS
+	SELECT v.grantor, v.grantee, v.scope, v.schema, v.link, v.privilege, v.is_grantable
+	FROM link.visible_privileges() v;
+
+CREATE FUNCTION link.who_can_use(link pg_catalog.text)
+	RETURNS TABLE (role pg_catalog.text, privilege pg_catalog.text, via pg_catalog.text)
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_who_can_use';
+
+CREATE FUNCTION link.has_link_privilege("user" pg_catalog.name, link pg_catalog.text, privilege pg_catalog.text)
+	RETURNS pg_catalog.bool
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_has_privilege_name_name';
+CREATE FUNCTION link.has_link_privilege("user" pg_catalog.oid, link pg_catalog.text, privilege pg_catalog.text)
+	RETURNS pg_catalog.bool
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_has_privilege_oid_name';
+CREATE FUNCTION link.has_link_privilege(link pg_catalog.text, privilege pg_catalog.text)
+	RETURNS pg_catalog.bool
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_has_privilege_name';
+CREATE FUNCTION link.has_link_privilege("user" pg_catalog.name, link_id pg_catalog.int8, privilege pg_catalog.text)
+	RETURNS pg_catalog.bool
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_has_privilege_name_id';
+CREATE FUNCTION link.has_link_privilege("user" pg_catalog.oid, link_id pg_catalog.int8, privilege pg_catalog.text)
+	RETURNS pg_catalog.bool
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_has_privilege_oid_id';
+CREATE FUNCTION link.has_link_privilege(link_id pg_catalog.int8, privilege pg_catalog.text)
+	RETURNS pg_catalog.bool
+	LANGUAGE C STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_has_privilege_id';
+
+/* ---- looking at a provider ---- */
+
+CREATE FUNCTION link.check_link(name pg_catalog.text, path pg_catalog.text DEFAULT NULL)
+	RETURNS TABLE (step pg_catalog.text, ok pg_catalog.bool, elapsed_ms pg_catalog.float8,
+		detail pg_catalog.text)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_check_link';
+
+CREATE FUNCTION link.list_files(link pg_catalog.text, path pg_catalog.text)
+	RETURNS TABLE (path pg_catalog.text, size pg_catalog.int8,
+		last_modified pg_catalog.timestamptz, etag pg_catalog.text)
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_list_files';
+
+CREATE FUNCTION link.read_file(link pg_catalog.text, path pg_catalog.text)
+	RETURNS pg_catalog.bytea
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_read_file';
+
+CREATE FUNCTION link.write_file(link pg_catalog.text, path pg_catalog.text, content pg_catalog.bytea,
+		overwrite pg_catalog.bool DEFAULT false)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_write_file';
+
+CREATE FUNCTION link.remove_file(link pg_catalog.text, path pg_catalog.text)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_remove_file';
+
+/* ---- moving rows ---- */
+
+CREATE FUNCTION link.select_into(query pg_catalog.text, link pg_catalog.text, path pg_catalog.text,
+		format pg_catalog.text DEFAULT 'text', compression pg_catalog.text DEFAULT 'auto',
+		header pg_catalog.bool DEFAULT false, delimiter pg_catalog.text DEFAULT NULL,
+		"null" pg_catalog.text DEFAULT NULL, quote pg_catalog.text DEFAULT NULL,
+		escape pg_catalog.text DEFAULT NULL, force_quote pg_catalog.text[] DEFAULT NULL,
+		encoding pg_catalog.text DEFAULT NULL, overwrite pg_catalog.bool DEFAULT false,
+		file_size pg_catalog.int8 DEFAULT NULL, partition_by pg_catalog.text[] DEFAULT NULL,
+		key pg_catalog.text DEFAULT NULL, manifest pg_catalog.bool DEFAULT false,
+		parallel pg_catalog.int4 DEFAULT NULL)
+	RETURNS TABLE (path pg_catalog.text, rows pg_catalog.int8, bytes pg_catalog.int8)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_select_into';
+
+CREATE FUNCTION link.load_data(link pg_catalog.text, path pg_catalog.text, target pg_catalog.regclass,
+		columns pg_catalog.text[] DEFAULT NULL, format pg_catalog.text DEFAULT 'text',
+		compression pg_catalog.text DEFAULT 'auto', header pg_catalog.text DEFAULT 'false',
+		skip pg_catalog.int8 DEFAULT 0, delimiter pg_catalog.text DEFAULT NULL,
+		"null" pg_catalog.text DEFAULT NULL, quote pg_catalog.text DEFAULT NULL,
+		escape pg_catalog.text DEFAULT NULL, force_not_null pg_catalog.text[] DEFAULT NULL,
+		force_null pg_catalog.text[] DEFAULT NULL, encoding pg_catalog.text DEFAULT NULL,
+		"where" pg_catalog.text DEFAULT NULL, on_error pg_catalog.text DEFAULT 'stop',
+		reject_limit pg_catalog.int8 DEFAULT NULL)
+	RETURNS TABLE (path pg_catalog.text, rows pg_catalog.int8, bytes pg_catalog.int8,
+		skipped pg_catalog.int8)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_load_data';
+
+CREATE FUNCTION link.select_from(link pg_catalog.text, path pg_catalog.text,
+		format pg_catalog.text DEFAULT 'text', compression pg_catalog.text DEFAULT 'auto',
+		header pg_catalog.text DEFAULT 'false', skip pg_catalog.int8 DEFAULT 0,
+		delimiter pg_catalog.text DEFAULT NULL, "null" pg_catalog.text DEFAULT NULL,
+		quote pg_catalog.text DEFAULT NULL, escape pg_catalog.text DEFAULT NULL,
+		force_not_null pg_catalog.text[] DEFAULT NULL, force_null pg_catalog.text[] DEFAULT NULL,
+		encoding pg_catalog.text DEFAULT NULL)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_select_from';
+
+/* ---- operating ---- */
+
+CREATE FUNCTION link.status(OUT item pg_catalog.text, OUT value pg_catalog.text)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_status';
+
+CREATE FUNCTION link.add_master_key() RETURNS pg_catalog.text
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_add_master_key';
+
+CREATE FUNCTION link.retire_master_key(id pg_catalog.text) RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_retire_master_key';
+
+-- Seal every link of this database under the current key; returns how many.
+CREATE FUNCTION link.reseal() RETURNS pg_catalog.int8
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_reseal';
+
+/* ---- who may call what: nobody, then this list ---- */
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA link FROM PUBLIC;
+REVOKE ALL ON TYPE link.role_ref FROM PUBLIC;
+
+GRANT SELECT ON link.links, link.privileges TO PUBLIC;
+GRANT EXECUTE ON FUNCTION
+	link.execute(pg_catalog.text),
+	link.create_link(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool),
+	link.alter_link(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text),
+	link.set_link_config(pg_catalog.text, pg_catalog.text, pg_catalog.text),
+	link.set_link_credential(pg_catalog.text, pg_catalog.text, pg_catalog.text),
+	link.rename_link(pg_catalog.text, pg_catalog.text),
+	link.set_link_schema(pg_catalog.text, pg_catalog.text),
+	link.set_link_owner(pg_catalog.text, pg_catalog.regrole),
+	link.drop_link(pg_catalog.text, pg_catalog.bool, pg_catalog.bool),
+	link.reassign_owned(pg_catalog.regrole, pg_catalog.regrole),
+	link.show_links(pg_catalog.text),
+	link.show_create_link(pg_catalog.text),
+	link.visible_links(),
+	link.grant_privilege(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool),
+	link.revoke_privilege(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.bool),
+	link.visible_privileges(),
+	link.who_can_use(pg_catalog.text),
+	link.has_link_privilege(pg_catalog.name, pg_catalog.text, pg_catalog.text),
+	link.has_link_privilege(pg_catalog.oid, pg_catalog.text, pg_catalog.text),
+	link.has_link_privilege(pg_catalog.text, pg_catalog.text),
+	link.has_link_privilege(pg_catalog.name, pg_catalog.int8, pg_catalog.text),
+	link.has_link_privilege(pg_catalog.oid, pg_catalog.int8, pg_catalog.text),
+	link.has_link_privilege(pg_catalog.int8, pg_catalog.text),
+	link.check_link(pg_catalog.text, pg_catalog.text),
+	link.list_files(pg_catalog.text, pg_catalog.text),
+	link.read_file(pg_catalog.text, pg_catalog.text),
+	link.write_file(pg_catalog.text, pg_catalog.text, pg_catalog.bytea, pg_catalog.bool),
+	link.remove_file(pg_catalog.text, pg_catalog.text),
+	link.select_into(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text[], pg_catalog.text, pg_catalog.bool, pg_catalog.int8, pg_catalog.text[], pg_catalog.text, pg_catalog.bool, pg_catalog.int4),
+	link.load_data(pg_catalog.text, pg_catalog.text, pg_catalog.regclass, pg_catalog.text[], pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text[], pg_catalog.text[], pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8),
+	link.select_from(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text[], pg_catalog.text[], pg_catalog.text)
+	TO PUBLIC;
+GRANT EXECUTE ON FUNCTION link.status() TO pg_monitor;

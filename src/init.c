@@ -1,0 +1,25 @@
+/*-------------------------------------------------------------------------
+ *
+ * init.c
+ *	  Start of the library, in whichever process loads it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "hygiene.h"
+
+LINK_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	link_guc_init();
+	link_hygiene_init();
+}
