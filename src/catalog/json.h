@@ -10,6 +10,15 @@
 
 #include "postgres.h"
 
+/*
+ * Core declares an SQL function that has the name of json-c's main type, so this
+ * header must come before any other that brings utils/fmgrprotos.h (such as
+ * utils/builtins.h).
+ */
+#define json_object core_json_object
+#include "utils/fmgrprotos.h"
+#undef json_object
+
 #include <json-c/json.h>
 
 /*

@@ -10,7 +10,10 @@
 
 #include "postgres.h"
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
 #include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
 #include "storage/itemptr.h"
 
 #include "catalog/options.h"
@@ -56,6 +59,24 @@ extern LinkName link_parse_name(const char *text);
 
 /* schema.name, quoted where needed, for messages and answers. */
 extern char *link_qualified_name(const LinkRow *row);
+
+/* The form that names are compared in: ASCII letters in lower case; palloc'd. */
+extern char *link_fold_name(const char *name);
+
+/*
+ * Throws for a name that no link can have: 42622 too long, 42602 control
+ * characters.  link_parse_name() has done it.
+ */
+extern void link_check_name(const LinkName *name);
+
+/* The tuple's columns, copied into the current memory context. */
+extern LinkRow *link_row_from_tuple(HeapTuple tuple, TupleDesc desc);
+
+/*
+ * All links, those of a schema (namespace given) or of an owner, in order of
+ * creation.  List of LinkRow *.  No rights are checked.
+ */
+extern List *link_rows(const char *namespace, Oid owner);
 
 /* NULL if there is none.  No rights are checked. */
 extern LinkRow *link_row_by_id(int64 id);

@@ -15,9 +15,10 @@
 
 #include "postgres.h"
 
-#include <json-c/json.h>
-
 #include "nodes/pg_list.h"
+
+/* json-c's; see json.h for why its header is not included here */
+struct json_object;
 
 typedef enum LinkClause
 {

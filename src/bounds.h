@@ -1,6 +1,6 @@
 /*-------------------------------------------------------------------------
  *
- * limits.h
+ * bounds.h
  *	  Every bound on what the outside may make us hold or do (SECURITY 25).
  *
  * Each with its reason.  A bound that is hit is a clear error, never a
@@ -8,8 +8,8 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef LINK_LIMITS_H
-#define LINK_LIMITS_H
+#ifndef LINK_BOUNDS_H
+#define LINK_BOUNDS_H
 
 /* S3, GCS and Azure all end object names at 1,024 bytes. */
 #define LINK_MAX_PATH 1024
@@ -38,4 +38,4 @@
 /* Slower than this many bytes a second for request_timeout: the transfer is dead. */
 #define LINK_LOW_SPEED 1
 
-#endif							/* LINK_LIMITS_H */
+#endif							/* LINK_BOUNDS_H */

@@ -1,0 +1,180 @@
+/*-------------------------------------------------------------------------
+ *
+ * tables.c
+ *	  Our catalog tables: scans that see the newest rows, writes below the
+ *	  executor, and the locks of DDL.
+ *
+ * Relations are found by name in schema "link", which only the extension can
+ * have made (its script fails on an existing one) and in which only superusers
+ * can create.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/heapam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "commands/sequence.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+
+#include "catalog/tables.h"
+#include "errors.h"
+
+Oid
+link_schema_oid(void)
+{
+	return get_namespace_oid("link", true);
+}
+
+Oid
+link_relation_oid(const char *name)
+{
+	Oid			schema = link_schema_oid();
+	Oid			relation = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+
+	if (!OidIsValid(relation))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"link.%s\" does not exist", name),
+				 errhint("Is the extension \"link\" installed in this database?")));
+	return relation;
+}
+
+Relation
+link_table_open(const char *name, LOCKMODE lockmode)
+{
+	return table_open(link_relation_oid(name), lockmode);
+}
+
+void
+link_scan_begin(LinkScan *scan, const char *table, const char *index,
+				int nkeys, ScanKey keys)
+{
+	scan->rel = link_table_open(table, AccessShareLock);
+	scan->scan = systable_beginscan(scan->rel,
+									index ? link_relation_oid(index) : InvalidOid,
+									index != NULL, NULL, nkeys, keys);
+}
+
+HeapTuple
+link_scan_next(LinkScan *scan)
+{
+	return systable_getnext(scan->scan);
+}
+
+void
+link_scan_end(LinkScan *scan)
+{
+	systable_endscan(scan->scan);
+	table_close(scan->rel, AccessShareLock);
+}
+
+void
+link_key_int64(ScanKey key, AttrNumber column, int64 value)
+{
+	ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(value));
+}
+
+void
+link_key_oid(ScanKey key, AttrNumber column, Oid value)
+{
+	ScanKeyInit(key, column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(value));
+}
+
+void
+link_key_name(ScanKey key, AttrNumber column, Name value)
+{
+	ScanKeyInit(key, column, BTEqualStrategyNumber, F_NAMEEQ, NameGetDatum(value));
+}
+
+void
+link_table_insert(const char *table, Datum *values, bool *nulls)
+{
+	Relation	rel = link_table_open(table, RowExclusiveLock);
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+
+	CatalogTupleInsert(rel, tuple);
+	heap_freetuple(tuple);
+	table_close(rel, RowExclusiveLock);
+	CommandCounterIncrement();
+}
+
+void
+link_table_update(const char *table, HeapTuple old, Datum *values, bool *nulls,
+				  bool *replace)
+{
+	Relation	rel = link_table_open(table, RowExclusiveLock);
+	HeapTuple	tuple = heap_modify_tuple(old, RelationGetDescr(rel), values, nulls, replace);
+
+	CatalogTupleUpdate(rel, &old->t_self, tuple);
+	heap_freetuple(tuple);
+	table_close(rel, RowExclusiveLock);
+	CommandCounterIncrement();
+}
+
+void
+link_table_delete(const char *table, ItemPointer tid)
+{
+	Relation	rel = link_table_open(table, RowExclusiveLock);
+
+	CatalogTupleDelete(rel, tid);
+	table_close(rel, RowExclusiveLock);
+	CommandCounterIncrement();
+}
+
+int64
+link_next_id(void)
+{
+	return nextval_internal(link_relation_oid(LINK_ID_SEQUENCE), false);
+}
+
+/*
+ * Our lock tags are object locks on (link.link, low half of id, part of the
+ * high half): nobody else locks objects of that class.
+ */
+static void
+lock_object(uint32 objid, uint16 objsubid)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, link_relation_oid(LINK_TABLE), objid, objsubid);
+	(void) LockAcquire(&tag, AccessExclusiveLock, false, false);
+}
+
+void
+link_lock_link(int64 id)
+{
+	lock_object((uint32) id, (uint16) ((id >> 32) & 0x7FFF));
+}
+
+void
+link_lock_name(const char *namespace, const char *folded_name)
+{
+	uint32		hash = hash_bytes((const unsigned char *) namespace, strlen(namespace));
+
+	hash = hash_combine(hash, hash_bytes((const unsigned char *) folded_name, strlen(folded_name)));
+	lock_object(hash, 0x8000);
+}
+
+void
+link_prevent_write(const char *command)
+{
+	PreventCommandIfReadOnly(command);
+	PreventCommandIfParallelMode(command);
+	PreventCommandDuringRecovery(command);
+	if (InSecurityRestrictedOperation())
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+				 errmsg("cannot execute %s within security-restricted operation", command)));
+}
