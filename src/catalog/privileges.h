@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
+
 #include "catalog/links.h"
 
 /*
@@ -30,6 +32,49 @@ typedef uint32 LinkAcl;
 #define LINK_ACL_ON_LINK	(LINK_ACL_SHOW | LINK_ACL_ALTER | LINK_ACL_DROP)
 
 /*
+ * The privileges that can be granted: the word, what it lets do, and where it
+ * has a meaning.
+ */
+typedef struct LinkPrivilege
+{
+	const char *name;			/* "SHOW": as stored; SQL writes "SHOW LINK" */
+	LinkAcl		acl;			/* with what it implies */
+	bool		on_link;		/* may be granted on one link */
+	bool		on_schema;		/* may be granted on a schema */
+	bool		in_all;			/* part of ALL */
+} LinkPrivilege;
+
+/* By name, any case, with or without the word LINK; NULL if there is none. */
+extern const LinkPrivilege *link_privilege_find(const char *name);
+
+/* The list of them; name NULL at its end. */
+extern const LinkPrivilege link_privileges[];
+
+/* One row of link.privilege. */
+typedef struct LinkGrant
+{
+	int64		link_id;		/* 0 unless on one link */
+	NameData	namespace;		/* empty unless on a schema */
+	Oid			grantee;		/* InvalidOid: PUBLIC */
+	Oid			grantor;
+	const LinkPrivilege *privilege;
+	bool		grantable;
+	ItemPointerData tid;
+} LinkGrant;
+
+/* Rows of exactly one scope, as LinkGrant *; namespace "" and link_id 0 for the database. */
+extern List *link_grants_at(int64 link_id, const char *namespace);
+
+/* Every row. */
+extern List *link_grants_all(void);
+
+/* "*.*", "schema.*" or "LINK schema.name". */
+extern char *link_grant_scope_text(const LinkGrant *grant);
+
+/* "READ LINK, WRITE LINK": the atoms of an acl. */
+extern char *link_acl_text(LinkAcl acl);
+
+/*
  * What 'role' holds on a link, with grant options in *grantable if not NULL.
  * Superusers and the owner hold everything.
  */
@@ -47,6 +92,19 @@ extern LinkRow *link_lookup(const char *name, LinkAcl needed);
 
 /* The same for a parsed name. */
 extern LinkRow *link_lookup_name(const LinkName *name, LinkAcl needed);
+
+/* By id, for callers that were given it by the catalog; throws as for a name. */
+extern LinkRow *link_lookup_id(int64 id, LinkAcl needed);
+
+/*
+ * Like link_lookup_name, without a demand: NULL if there is no such link, or if
+ * the current user holds nothing on it and at its schema's scope or wider.  For
+ * answers that must not tell the two apart.
+ */
+extern LinkRow *link_lookup_quiet(const LinkName *name);
+
+/* True if the user owns the link, by membership too, or is a superuser. */
+extern bool link_is_owner(Oid role, const LinkRow *row);
 
 /* As link_lookup_name, but NULL when a caller who may know finds no link. */
 extern LinkRow *link_lookup_missing_ok(const LinkName *name, LinkAcl needed);
