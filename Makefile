@@ -3,6 +3,7 @@
 #   make                build (needs pg_config on PATH, or PG_CONFIG=/path/to/pg_config)
 #   make install        install into that server (as a user who may)
 #   make installcheck   regression and isolation tests against a running server
+#   make tap            tests that start servers of their own (needs libipc-run-perl)
 #   make help           the targets
 
 EXTENSION  = link
@@ -19,7 +20,6 @@ REGRESS        = $(TESTS:test/sql/%.sql=%)
 REGRESS_OPTS   = --inputdir=$(srcdir)/test --load-extension=link
 ISOLATION      = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=$(srcdir)/test --outputdir=. --load-extension=link
-TAP_TESTS      = 1
 PROVE_TESTS    = $(sort $(wildcard test/t/*.pl))
 
 PKG_CONFIG ?= pkg-config
@@ -28,7 +28,7 @@ PG_CPPFLAGS = -I$(srcdir)/src $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 SHLIB_LINK  = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
               -Wno-declaration-after-statement -Wdeclaration-after-statement $(if $(WERROR),-Werror)
-EXTRA_CLEAN = $(GRAMMAR) src/statement/link_gram.h $(OBJS:.o=.d)
+EXTRA_CLEAN = $(GRAMMAR) src/statement/link_gram.h $(OBJS:.o=.d) tmp_check
 
 # JIT bitcode needs the very clang that the server was built with; nothing here is inlined into queries.
 with_llvm = no
@@ -48,6 +48,9 @@ src/statement/link_gram.h: src/statement/link_gram.c
 	touch $@
 $(OBJS): | src/statement/link_gram.h
 
-.PHONY: help
+.PHONY: help tap
+tap:
+	$(prove_installcheck)
+
 help:
 	@sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))

@@ -1,0 +1,36 @@
+/*-------------------------------------------------------------------------
+ *
+ * options.h
+ *	  The options of export and load, told apart: those of core's COPY, and
+ *	  ours.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_TRANSFER_OPTIONS_H
+#define LINK_TRANSFER_OPTIONS_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+typedef struct LinkTransferOptions
+{
+	List	   *copy;			/* DefElem *, checked by core as COPY's own */
+	const char *format;			/* "text" or "csv" */
+	bool		overwrite;		/* export */
+	int64		skip;			/* load: physical lines to leave out at the start of each object */
+	const char *where;			/* load: SQL expression, or NULL */
+} LinkTransferOptions;
+
+/*
+ * Sort out a list as transfer.h describes it.  Throws 22023 or 42601 for what
+ * is wrong or unknown (closest match as hint), given twice, or given in the
+ * wrong direction; 0A000 for what this version cannot do: formats json, binary,
+ * parquet, any compression (also one that 'auto' finds from the path's ending
+ * .gz, .zst, .lz4), file_size, partition_by, manifest, key.  'parallel' is an
+ * upper bound and may be any non-negative number.
+ */
+extern void link_transfer_options(List *options, bool load, const char *path,
+								  LinkTransferOptions *out);
+
+#endif							/* LINK_TRANSFER_OPTIONS_H */

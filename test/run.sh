@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Every test, on a fresh Debian: installs what is missing, builds with -Werror,
+# starts a private server and the real services, runs the unit, regression,
+# isolation and TAP tests. Needs root or sudo.
+#
+#   bash test/run.sh [TEST...]    all, or those TAP files alone (test/t/010_x.pl)
+#
+# LINK_TEST_REQUIRE=all  a service that cannot be had is a failure, not a skip
+# LINK_KEEP=1            keeps the work folder with all logs
+#
+# The last line is "N passed, N failed, N skipped".
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$LINK_SOURCE/test/services/ceph.sh"
+stop_services() { ceph_stop; }
+trap clean_up EXIT
+
+passed=0 failed=0 skipped=0
+
+# count_regress LOG: results of pg_regress and pg_isolation_regress; 15 says
+# "test x ... ok 3 ms", 16 and later "ok 1 - x 3 ms".
+count_regress()
+{
+	local ok bad
+	ok=$(grep -cE '^(test .*\.\.\. ok|ok [0-9]+)|^     [^ ].*\.\.\. ok' "$1" || true)
+	bad=$(grep -cE '^(test .*\.\.\. FAILED|not ok [0-9]+)|^     [^ ].*\.\.\. FAILED' "$1" || true)
+	passed=$((passed + ok)) failed=$((failed + bad))
+	[ $((ok + bad)) -gt 0 ] || { failed=$((failed + 1)); say "no test ran: $1"; }
+}
+
+# count_tap LOG STATUS: assertions of `prove --verbose`, subtests as one.
+count_tap()
+{
+	local ok skip bad files
+	skip=$(grep -cE '^ok [0-9]+ .*# (skip|SKIP)|^1\.\.0 # SKIP' "$1" || true)
+	ok=$(grep -cE '^ok [0-9]+' "$1" || true)
+	ok=$((ok - $(grep -cE '^ok [0-9]+ .*# (skip|SKIP)' "$1" || true)))
+	bad=$(grep -cE '^not ok [0-9]+' "$1" || true)
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	# a file that died without a failed assertion
+	if [ "$2" != 0 ] && [ "$bad" = 0 ]; then failed=$((failed + 1)); fi
+	if [ "$ok" = 0 ] && [ "$skip" = 0 ]; then failed=$((failed + 1)); fi
+}
+
+start=$SECONDS
+step() { say "== $* ($((SECONDS - start)) s)"; }
+
+step packages
+find_postgres
+install_build_packages
+install_packages libipc-run-perl python3 perl
+make_work_folder
+step build
+build_and_install WERROR=1
+
+if [ $# = 0 ]; then
+	step unit
+	status=0
+	as_user env PG_CONFIG="$PG_CONFIG" prove --verbose --exec bash "$LINK_WORK/build/test/unit/run.sh" \
+		>"$LINK_WORK/unit.log" 2>&1 || status=$?
+	count_tap "$LINK_WORK/unit.log" $status
+	[ $status = 0 ] || cat "$LINK_WORK/unit.log"
+
+	step regression and isolation
+	start_server
+	status=0
+	as_user make -s -C "$LINK_WORK/build" PG_CONFIG="$PG_CONFIG" installcheck \
+		>"$LINK_WORK/installcheck.log" 2>&1 || status=$?
+	count_regress "$LINK_WORK/installcheck.log"
+	if [ $status != 0 ]; then
+		cat "$LINK_WORK/installcheck.log"
+		cat "$LINK_WORK/build/regression.diffs" "$LINK_WORK/build/output_iso/regression.diffs" 2>/dev/null || true
+	fi
+	stop_server
+	rm -rf "$LINK_WORK/data"
+	unset PGHOST PGPORT PGUSER PGDATABASE
+fi
+
+step services
+ceph_packages
+if ! ceph_start "$LINK_WORK/ceph"; then
+	say "Ceph radosgw could not be started"
+	if [ "${LINK_TEST_REQUIRE:-}" = all ]; then failed=$((failed + 1)); fi
+fi
+
+step TAP
+status=0
+as_user env LINK_WORK="$LINK_WORK" make -s -C "$LINK_WORK/build" PG_CONFIG="$PG_CONFIG" tap PROVE_FLAGS="--verbose -I test/perl" \
+	${1:+PROVE_TESTS="$*"} >"$LINK_WORK/tap.log" 2>&1 || status=$?
+count_tap "$LINK_WORK/tap.log" $status
+if [ $status != 0 ]; then
+	grep -E '^not ok|^# |^    not ok|Bail out|Dubious|Failed|Result:' "$LINK_WORK/tap.log" | tail -n 300
+	if [ -n "${LINK_KEEP:-}" ]; then say "logs: $LINK_WORK/tap.log, $LINK_WORK/build/tmp_check/log"; fi
+fi
+step done
+
+stop_services
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" = 0 ]

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""A scripted S3 server for faults that a real one does not make on demand.
+
+    fake_s3.py LOGFILE FAULTS
+
+Keeps objects in memory, checks no signature, prints "port N". FAULTS is a JSON
+list; each entry is used on the first requests that match it:
+
+    {"method": "PUT", "match": "partNumber=2", "times": 1, "do": "status", "status": 503}
+
+"match" is searched in the request target; "do" is one of
+    status     answer with "status" and an error document of "code"
+    error200   status 200 whose body is an error document of "code"
+    reset      read half of the request's body, then reset the connection
+    cut        send half of the answer's body, then reset
+    hang       answer nothing for "seconds"
+    slow       send the answer's body at one kB every 100 ms
+    extra_key  add a key outside the prefix to a listing
+    big        answer with 100 MB of body
+Every request is logged as one line: method, target, what was done.
+"""
+
+import hashlib
+import json
+import re
+import socket
+import struct
+import sys
+import threading
+import time
+import urllib.parse
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from xml.sax.saxutils import escape
+
+LOG = open(sys.argv[1], "a", buffering=1)
+FAULTS = json.loads(sys.argv[2])
+OBJECTS = {}
+UPLOADS = {}
+LOCK = threading.Lock()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *args):
+        pass
+
+    def fault(self):
+        with LOCK:
+            for f in FAULTS:
+                if f.get("times", 1) > 0 and f.get("method", self.command) == self.command \
+                        and f.get("match", "") in self.path:
+                    f["times"] = f.get("times", 1) - 1
+                    return f
+        return None
+
+    def reset(self):
+        self.wfile.flush()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+    def answer(self, status, body=b"", headers=None, how=None):
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if how == "cut":
+            self.wfile.write(body[:len(body) // 2])
+            self.reset()
+        elif how == "slow":
+            for i in range(0, len(body), 1024):
+                self.wfile.write(body[i:i + 1024])
+                time.sleep(0.1)
+        else:
+            self.wfile.write(body)
+
+    def error(self, status, code):
+        self.answer(status, ("<?xml version='1.0'?><Error><Code>%s</Code><Message>scripted %s</Message>"
+                             "<RequestId>req-1</RequestId></Error>" % (code, code)).encode(),
+                    {"Content-Type": "application/xml"})
+
+    def handle_one(self):
+        fault = self.fault()
+        do = fault["do"] if fault else None
+        LOG.write("%s %s %s\n" % (self.command, self.path, do or "-"))
+        length = int(self.headers.get("Content-Length") or 0)
+        if do == "hang":
+            time.sleep(fault.get("seconds", 60))
+            return self.reset()
+        if do == "reset":
+            self.rfile.read(length // 2)
+            return self.reset()
+        body = self.rfile.read(length)
+        if do == "status":
+            return self.error(fault["status"], fault.get("code", "SlowDown"))
+        if do == "error200":
+            return self.error(200, fault.get("code", "InternalError"))
+        if do == "big":
+            return self.answer(200, b"x" * (100 << 20))
+
+        url = urllib.parse.urlsplit(self.path)
+        key = urllib.parse.unquote(url.path)[1:]
+        query = urllib.parse.parse_qs(url.query, keep_blank_values=True)
+        method = self.command
+        if method == "POST" and "uploads" in query:
+            upload = "u%d" % (len(UPLOADS) + 1)
+            UPLOADS[upload] = {}
+            return self.answer(200, ("<InitiateMultipartUploadResult><UploadId>%s</UploadId>"
+                                     "</InitiateMultipartUploadResult>" % upload).encode())
+        if method == "PUT" and "partNumber" in query:
+            etag = '"%s"' % hashlib.md5(body).hexdigest()
+            UPLOADS[query["uploadId"][0]][int(query["partNumber"][0])] = body
+            return self.answer(200, b"", {"ETag": etag})
+        if method == "POST" and "uploadId" in query:
+            parts = UPLOADS.pop(query["uploadId"][0], None)
+            if parts is None:
+                return self.error(404, "NoSuchUpload")
+            OBJECTS[key] = b"".join(parts[n] for n in sorted(parts))
+            return self.answer(200, b"<CompleteMultipartUploadResult><ETag>&quot;x-1&quot;</ETag>"
+                                    b"</CompleteMultipartUploadResult>")
+        if method == "DELETE" and "uploadId" in query:
+            UPLOADS.pop(query["uploadId"][0], None)
+            return self.answer(204)
+        if method == "GET" and ("list-type" in query or "/" not in key):
+            return self.listing(key.rstrip("/"), query, do)
+        if method == "PUT":
+            if self.headers.get("If-None-Match") == "*" and key in OBJECTS:
+                return self.error(412, "PreconditionFailed")
+            OBJECTS[key] = body
+            return self.answer(200, b"", {"ETag": '"%s"' % hashlib.md5(body).hexdigest()})
+        if method == "DELETE":
+            OBJECTS.pop(key, None)
+            return self.answer(204)
+        if key not in OBJECTS:
+            return self.error(404, "NoSuchKey")
+        data = OBJECTS[key]
+        etag = '"%s"' % hashlib.md5(data).hexdigest()
+        match = self.headers.get("If-Match")
+        if match and match != etag:
+            return self.error(412, "PreconditionFailed")
+        part = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+        headers = {"ETag": etag, "Last-Modified": "Mon, 02 Jan 2023 03:04:05 GMT"}
+        if part:
+            first = int(part.group(1))
+            last = min(int(part.group(2) or len(data)), len(data) - 1)
+            if first >= len(data):
+                return self.error(416, "InvalidRange")
+            headers["Content-Range"] = "bytes %d-%d/%d" % (first, last, len(data))
+            return self.answer(206, data[first:last + 1], headers, do)
+        return self.answer(200, data, headers, do)
+
+    def listing(self, bucket, query, do):
+        prefix = query.get("prefix", [""])[0]
+        keys = sorted(k[len(bucket) + 1:] for k in OBJECTS if k.startswith(bucket + "/" + prefix))
+        if do == "extra_key":
+            keys.append("outside/secret")
+        rows = "".join("<Contents><Key>%s</Key><Size>%d</Size><ETag>&quot;e&quot;</ETag>"
+                       "<LastModified>2023-01-02T03:04:05.000Z</LastModified></Contents>"
+                       % (escape(urllib.parse.quote(k) if "encoding-type" in query else k),
+                          len(OBJECTS.get(bucket + "/" + k, b""))) for k in keys)
+        self.answer(200, ("<ListBucketResult><IsTruncated>false</IsTruncated>%s</ListBucketResult>"
+                          % rows).encode(), how=do)
+
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_one
+
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server.daemon_threads = True
+print("port %d" % server.server_address[1], flush=True)
+server.serve_forever()
