@@ -53,6 +53,17 @@ link_wait_event(const char *name)
 #endif
 }
 
+/* What COPY FROM can do with rows that it cannot read. */
+#define LINK_COPY_HAS_ON_ERROR (PG_VERSION_NUM >= 170000)
+#define LINK_COPY_HAS_REJECT_LIMIT (PG_VERSION_NUM >= 180000)
+
+/* Run a query to its end, once; 18 dropped the argument that says "once". */
+#if PG_VERSION_NUM >= 180000
+#define link_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0)
+#else
+#define link_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0, true)
+#endif
+
 /* 18 lets a module tell its name and version. */
 #ifdef PG_MODULE_MAGIC_EXT
 #define LINK_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "link", .version = "1.0")

@@ -70,6 +70,7 @@ typedef struct LinkSession
 	const LinkProvider *provider;
 	int64		link_id;
 	char	   *link_name;		/* qualified, for messages */
+	Oid			owner;			/* of the link: whose rights ambient keys need */
 	LinkOptions *options;
 	MemoryContext context;		/* holds all of the above and the handles */
 } LinkSession;
@@ -215,7 +216,10 @@ extern bool link_stat(LinkSession *session, const char *path, LinkObject *object
 
 /*
  * Objects that 'pattern' names, ordered by path: a glob, a prefix that ends in
- * '/', or an exact path (list_files: any prefix when exact is false).  Stops
+ * '/', or an exact path (list_files: any prefix when exact is false, the empty
+ * one too).  A glob that ends in '/' names all that lies below what it matches.
+ * Where path_prefixes allows only a part of what is asked, that part; 42501 if
+ * it allows none.  Nothing found is no error: the callback is not called.  Stops
  * with 54000 beyond link.max_objects.
  */
 extern void link_list(LinkSession *session, const char *pattern, bool exact,
@@ -226,9 +230,12 @@ extern void link_list(LinkSession *session, const char *pattern, bool exact,
 /*
  * Throws 22023 for a path that may not be used at all: empty, longer than
  * LINK_MAX_PATH, '.', '..' or empty component, backslash, control byte, invalid
- * encoding (SECURITY 27).  'what' may end in '/' if trailing_slash.
+ * encoding (SECURITY 27).  'path' may end in '/' if trailing_slash.
  */
 extern void link_path_check(const char *path, bool trailing_slash);
+
+/* The same question, for the path of an object that others may have named. */
+extern bool link_path_usable(const char *path);
 
 /* True if 'path' is or lies below one of the prefixes (list of char *); NIL allows all. */
 extern bool link_path_allowed(const char *path, List *prefixes);
@@ -240,8 +247,10 @@ extern bool link_path_is_glob(const char *pattern);
 extern char *link_glob_prefix(const char *pattern);
 
 /*
- * '*' any run but '/', '**' any run, '?' one character but '/', '[a-z]', '{a,b}'.
- * Time is linear in pattern times text.  22023 for a malformed pattern.
+ * '*' any run but '/', '**' any run, '?' one character but '/', '[a-z]' and
+ * '[!a-z]' one character of (not of) the class but '/', '{a,b}' either.  Braces
+ * do not nest; nothing escapes, '[*]' stands for a star.  Time is linear in
+ * pattern times text.  22023 for a malformed pattern.
  */
 extern bool link_glob_match(const char *pattern, const char *path);
 

@@ -17,6 +17,7 @@ typedef struct LinkTransferOptions
 {
 	List	   *copy;			/* DefElem *, checked by core as COPY's own */
 	const char *format;			/* "text" or "csv" */
+	bool		raw;			/* compression "none": bytes as they are, whatever the path says */
 	bool		overwrite;		/* export */
 	int64		skip;			/* load: physical lines to leave out at the start of each object */
 	const char *where;			/* load: SQL expression, or NULL */

@@ -1,0 +1,332 @@
+/*-------------------------------------------------------------------------
+ *
+ * export.c
+ *	  Rows of a query, or bytes of a value, into an object of a link.
+ *
+ * The query is prepared as COPY (query) TO does it, and its rows go from the
+ * executor through a format into the link's writer, in constant memory.
+ * Nothing is visible at the provider before the publish, which is the very
+ * last step that can fail.  An export writes nothing in the database, so it is
+ * allowed in read-only transactions and on a standby.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "commands/copy.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+#include "utils/snapmgr.h"
+
+#include "catalog/privileges.h"
+#include "errors.h"
+#include "format/format.h"
+#include "hygiene.h"
+#include "provider/provider.h"
+#include "transfer/options.h"
+#include "transfer/progress.h"
+#include "transfer/transfer.h"
+
+/* One object being written. */
+typedef struct Upload
+{
+	LinkSession *session;
+	LinkWriter *writer;
+	StringInfoData token;		/* of a prepared writer */
+	uint64		bytes;
+	MemoryContext context;
+} Upload;
+
+/* Takes rows from the executor. */
+typedef struct RowReceiver
+{
+	DestReceiver base;
+	LinkRowWriter *writer;
+	uint64		rows;
+} RowReceiver;
+
+/*
+ * What reaches out of the server is not for work that a superuser does
+ * unknowingly with another's functions (SECURITY 6).
+ */
+static void
+require_use_allowed(const char *verb)
+{
+	if (InSecurityRestrictedOperation())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("cannot execute %s within security-restricted operation", verb)));
+	PreventCommandIfParallelMode(verb);
+}
+
+/* ---- one object ---- */
+
+static Upload *
+upload_begin(const LinkRow *row, const char *path, bool overwrite)
+{
+	Upload	   *upload = palloc0(sizeof(Upload));
+
+	upload->context = CurrentMemoryContext;
+	initStringInfo(&upload->token);
+	upload->session = link_open(row);
+	upload->writer = link_open_writer(upload->session, path, overwrite);
+	return upload;
+}
+
+/* An output's drain.  The executor's contexts are no place for a provider's memory. */
+static void
+upload_write(void *arg, const char *data, Size size)
+{
+	Upload	   *upload = arg;
+	MemoryContext caller = MemoryContextSwitchTo(upload->context);
+
+	CHECK_FOR_INTERRUPTS();
+	link_write(upload->writer, data, size);
+	upload->bytes += size;
+	link_progress_bytes(upload->bytes);
+	MemoryContextSwitchTo(caller);
+}
+
+static void
+upload_prepare(Upload *upload)
+{
+	link_prepare(upload->writer, &upload->token);
+}
+
+static void
+upload_publish(Upload *upload)
+{
+	LinkWriter *writer = upload->writer;
+
+	link_publish(upload->session, writer->path, writer->overwrite,
+				 upload->token.data, upload->token.len);
+}
+
+/* For PG_CATCH: never throws. */
+static void
+upload_undo(Upload *upload)
+{
+	LinkWriter *writer = upload->writer;
+
+	if (writer->prepared)
+		link_discard(upload->session, writer->path, upload->token.data, upload->token.len);
+	else
+		link_abort(writer);
+}
+
+/* ---- the query ---- */
+
+/*
+ * Positions are within the query, which is not what the client sent: hand them
+ * on as those of an internal query, as functions in SQL do.  The text is left
+ * out when it may hold a credential.
+ */
+static void
+query_error_position(void *arg)
+{
+	const char *query = arg;
+	int			position = geterrposition();
+
+	if (position <= 0 || getinternalerrposition() > 0)
+		return;
+	errposition(0);
+	if (!link_text_is_sensitive(query))
+	{
+		internalerrposition(position);
+		internalerrquery(query);
+	}
+}
+
+/* One SELECT that reads only (SECURITY 31), planned as COPY would. */
+static PlannedStmt *
+plan_query(const char *query)
+{
+	ErrorContextCallback position = {error_context_stack, query_error_position, unconstify(char *, query)};
+	List	   *statements;
+	Query	   *analyzed;
+	PlannedStmt *plan;
+
+	error_context_stack = &position;
+	statements = pg_parse_query(query);
+	if (statements == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("the query is empty")));
+	if (list_length(statements) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("the query holds more than one statement")));
+	if (!IsA(linitial_node(RawStmt, statements)->stmt, SelectStmt))
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("only the rows of a SELECT, VALUES, TABLE or WITH query can be written to a link")));
+
+	statements = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, statements),
+													query, NULL, 0, NULL);
+	if (list_length(statements) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNSUPPORTED),
+				 errmsg("rules that change the query are not supported for writing to a link")));
+	analyzed = linitial_node(Query, statements);
+	if (analyzed->commandType != CMD_SELECT)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNSUPPORTED),
+				 errmsg("SELECT INTO a table is not supported for writing to a link")));
+	if (analyzed->hasModifyingCTE)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNSUPPORTED),
+				 errmsg("data-modifying statements in WITH are not supported for writing to a link")));
+
+	plan = pg_plan_query(analyzed, query, CURSOR_OPT_PARALLEL_OK, NULL);
+
+	/* Locks are in the plan wherever the query has them, views included. */
+	if (plan->rowMarks != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNSUPPORTED),
+				 errmsg("FOR UPDATE and FOR SHARE are not supported for writing to a link")));
+	error_context_stack = position.previous;
+	return plan;
+}
+
+static void
+receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static bool
+receiver_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *receiver = (RowReceiver *) self;
+
+	link_format_row(receiver->writer, slot);
+	link_progress_rows(++receiver->rows);
+	return true;
+}
+
+static void
+receiver_shutdown(DestReceiver *self)
+{
+}
+
+static void
+receiver_destroy(DestReceiver *self)
+{
+}
+
+/*
+ * Start the query at a snapshot that sees what the caller's transaction has
+ * done so far; its permissions are checked here.
+ */
+static QueryDesc *
+start_query(const char *query, RowReceiver *receiver)
+{
+	PlannedStmt *plan = plan_query(query);
+	QueryDesc  *desc;
+
+	PushCopiedSnapshot(GetActiveSnapshot());
+	UpdateActiveSnapshotCommandId();
+	desc = CreateQueryDesc(plan, query, GetActiveSnapshot(), InvalidSnapshot,
+						   &receiver->base, NULL, NULL, 0);
+	ExecutorStart(desc, 0);
+	return desc;
+}
+
+static void
+end_query(QueryDesc *desc)
+{
+	ExecutorFinish(desc);
+	ExecutorEnd(desc);
+	FreeQueryDesc(desc);
+	PopActiveSnapshot();
+}
+
+static void
+write_rows(QueryDesc *desc, const LinkFormat *format, const CopyFormatOptions *options,
+		   RowReceiver *receiver, Upload *upload)
+{
+	LinkOutput	output;
+
+	link_output_init(&output, upload_write, upload);
+	receiver->writer = link_format_begin(format, desc->tupDesc, options, &output);
+	link_executor_run(desc);
+	link_format_end(receiver->writer);
+	link_output_flush(&output);
+}
+
+List *
+link_export(const char *query, int query_offset,
+			const LinkName *link, const char *path, List *options)
+{
+	LinkObjectResult *result = palloc0(sizeof(LinkObjectResult));
+	RowReceiver receiver = {
+		{receiver_row, receiver_startup, receiver_shutdown, receiver_destroy, DestCopyOut}
+	};
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link export",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	LinkTransferOptions wanted;
+	CopyFormatOptions copy = {0};
+	LinkRow    *row;
+	QueryDesc  *desc;
+	Upload	   *upload;
+
+	require_use_allowed("SELECT INTO LINK");
+	link_transfer_options(options, false, path, &wanted);
+	ProcessCopyOptions(NULL, &copy, false, wanted.copy);
+	row = link_lookup_name(link, LINK_ACL_WRITE);
+
+	desc = start_query(query, &receiver);
+	upload = upload_begin(row, path, wanted.overwrite);
+	link_progress_begin(false, InvalidOid);
+	PG_TRY();
+	{
+		write_rows(desc, link_format_find(wanted.format), &copy, &receiver, upload);
+		end_query(desc);
+		upload_prepare(upload);
+		upload_publish(upload);
+	}
+	PG_CATCH();
+	{
+		upload_undo(upload);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	link_progress_end();
+	link_close(upload->session);
+
+	MemoryContextSwitchTo(caller);
+	result->path = pstrdup(path);
+	result->rows = receiver.rows;
+	result->bytes = upload->bytes;
+	MemoryContextDelete(context);
+	return list_make1(result);
+}
+
+void
+link_write_whole(const LinkName *link, const char *path,
+				 const void *data, Size size, bool overwrite)
+{
+	LinkRow    *row;
+	Upload	   *upload;
+
+	require_use_allowed("link.write_file");
+	row = link_lookup_name(link, LINK_ACL_WRITE);
+	upload = upload_begin(row, path, overwrite);
+	PG_TRY();
+	{
+		link_write(upload->writer, data, size);
+		upload_prepare(upload);
+		upload_publish(upload);
+	}
+	PG_CATCH();
+	{
+		upload_undo(upload);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	link_close(upload->session);
+}

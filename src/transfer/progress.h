@@ -1,0 +1,26 @@
+/*-------------------------------------------------------------------------
+ *
+ * progress.h
+ *	  Export and load in pg_stat_progress_copy.
+ *
+ * One row a backend.  An error ends it (core does so at abort).  A nested
+ * transfer takes the row over, as a nested COPY does.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_PROGRESS_H
+#define LINK_PROGRESS_H
+
+#include "postgres.h"
+
+/* 'target' is the table that is loaded, InvalidOid for an export. */
+extern void link_progress_begin(bool load, Oid target);
+
+/* Absolute figures since begin, not increments. */
+extern void link_progress_rows(uint64 rows);
+extern void link_progress_bytes(uint64 bytes);
+extern void link_progress_bytes_total(uint64 bytes);
+
+extern void link_progress_end(void);
+
+#endif							/* LINK_PROGRESS_H */
