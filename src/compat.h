@@ -13,12 +13,18 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "nodes/parsenodes.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
 #if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
 #error "link builds on PostgreSQL 15 to 18"
+#endif
+
+/* VARDATA and its kin left postgres.h in 16. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
 #endif
 
 #if PG_VERSION_NUM < 160000
@@ -56,6 +62,30 @@ link_wait_event(const char *name)
 /* What COPY FROM can do with rows that it cannot read. */
 #define LINK_COPY_HAS_ON_ERROR (PG_VERSION_NUM >= 170000)
 #define LINK_COPY_HAS_REJECT_LIMIT (PG_VERSION_NUM >= 180000)
+
+/* Rows that on_error left out. */
+#if PG_VERSION_NUM >= 170000
+#define link_copy_skipped(cstate) ((uint64) (cstate)->num_errors)
+#else
+#define link_copy_skipped(cstate) ((void) (cstate), (uint64) 0)
+#endif
+
+/*
+ * The rights that a command needs on its table: fields requiredPerms and
+ * insertedCols, and the check that throws.  16 moved them out of the range
+ * table entry.
+ */
+#if PG_VERSION_NUM >= 160000
+typedef RTEPermissionInfo LinkTableRights;
+#define link_table_rights(nsitem) ((nsitem)->p_perminfo)
+#define link_check_table_rights(pstate, rights) \
+	((void) ExecCheckPermissions((pstate)->p_rtable, list_make1(rights), true))
+#else
+typedef RangeTblEntry LinkTableRights;
+#define link_table_rights(nsitem) ((nsitem)->p_rte)
+#define link_check_table_rights(pstate, rights) \
+	((void) ExecCheckRTPerms((pstate)->p_rtable, true))
+#endif
 
 /* Run a query to its end, once; 18 dropped the argument that says "once". */
 #if PG_VERSION_NUM >= 180000

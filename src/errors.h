@@ -15,6 +15,16 @@
 
 #include "postgres.h"
 
+/*
+ * Errors raised below this point carry our own message domain, by which
+ * hygiene.c knows them: their message, detail and hint are kept when those of
+ * anybody else are blanked because the statement holds credentials.  Every file
+ * that raises errors includes this header after all of core's.
+ */
+#define LINK_TEXTDOMAIN PG_TEXTDOMAIN("link")
+#undef TEXTDOMAIN
+#define TEXTDOMAIN LINK_TEXTDOMAIN
+
 #define ERRCODE_LINK_UNDEFINED			ERRCODE_UNDEFINED_OBJECT	/* 42704 */
 #define ERRCODE_LINK_DUPLICATE			ERRCODE_DUPLICATE_OBJECT	/* 42710 */
 #define ERRCODE_LINK_NO_PRIVILEGE		ERRCODE_INSUFFICIENT_PRIVILEGE	/* 42501 */

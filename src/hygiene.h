@@ -8,6 +8,10 @@
  * sensitive if it names one of our functions or statements that take
  * credentials, or a secret key of some type, mistyped statements included.
  *
+ * Of errors in such a statement, ours keep message, detail and hint: they hold
+ * no credential by construction (errors.h), and are known by their message
+ * domain.  All other texts are blanked, for the log and the client alike.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef LINK_HYGIENE_H
@@ -32,13 +36,5 @@ extern void link_hygiene_require(void);
 
 /* "shared", "session" or "no": how the library was loaded, for link.status(). */
 extern const char *link_hygiene_preload(void);
-
-/*
- * Mark the error being raised as ours, so that its message and hint, which
- * hold no credential by construction, reach client and log: use it as one of
- * the fields of an ereport() whose texts quote nothing of a sensitive
- * statement.  Returns 0 as errmsg() does.
- */
-extern int	link_errsafe(void);
 
 #endif							/* LINK_HYGIENE_H */

@@ -123,7 +123,7 @@ detoast(LinkRowWriter *writer, Datum value)
 {
 	struct varlena *data = (struct varlena *) DatumGetPointer(value);
 
-	if (VARATT_IS_EXTENDED(data) && !VARATT_IS_SHORT(data))
+	if (VARATT_IS_COMPRESSED(data) || VARATT_IS_EXTERNAL(data))
 	{
 		MemoryContext caller = MemoryContextSwitchTo(writer->row_context);
 

@@ -60,6 +60,10 @@ link_format_begin(const LinkFormat *format, TupleDesc desc,
 		writer->encoding != PG_SQL_ASCII;
 	writer->embeds_ascii = PG_ENCODING_IS_CLIENT_ONLY(writer->encoding);
 
+	/* ASCII is not converted: a missing conversion must not depend on the data. */
+	if (writer->transcode)
+		(void) pg_server_to_any(" ", 1, writer->encoding);
+
 	writer->null_print = options->null_print;
 	if (writer->transcode)
 		writer->null_print = pg_server_to_any(options->null_print, options->null_print_len,

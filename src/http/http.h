@@ -6,10 +6,12 @@
  *	  retry loop (time budget, exponential back-off with jitter).
  *
  * Life of a request: fill a LinkHttpRequest, link_http_start() it, later
- * link_http_wait() for it; several may be in flight at once.  Before each
- * attempt the engine calls request->attempt(), which sets the headers (and so
- * signs: a retry is signed anew).  Whether an outcome is retried is decided by
- * one function (link_http_retryable) plus request->idempotent.
+ * link_http_wait() for it; several may be in flight at once.  What the engine
+ * fills in stays until link_http_finish(), which must come before the request's
+ * memory goes, unless the LinkHttp goes along with it.  Before each attempt the
+ * engine calls request->attempt(), which sets the headers (and so signs: a retry
+ * is signed anew).  Whether an outcome is retried is decided by one function
+ * (link_http_retryable) plus request->idempotent.
  *
  * No callback of ours throws, allocates with palloc or touches backend state
  * while libcurl is on the stack; what they find is stored in the request and
@@ -57,7 +59,8 @@ struct LinkHttpRequest
 	const void *body;			/* must stay as it is until the request is finished */
 	Size		body_length;
 	bool		idempotent;		/* may be sent again after it may have reached the server */
-	Size		answer_limit;	/* bytes of a buffered answer; more is an error (08P01) */
+	Size		answer_limit;	/* bytes of a buffered answer; more is an error (08P01);
+								 * 0 for LINK_MAX_SMALL_ANSWER */
 
 	/*
 	 * A streamed answer (2xx only; other answers are buffered): the body goes
@@ -65,7 +68,7 @@ struct LinkHttpRequest
 	 * transfer pauses while it is full.  A break in mid-body is retried by
 	 * calling attempt() again with request->received bytes already delivered,
 	 * if 'resumable'; attempt() must then ask for the rest (Range, If-Match),
-	 * and the engine takes 206 only.
+	 * and the engine takes 206 only, from that byte and of the same ETag.
 	 */
 	bool		streamed;
 	bool		resumable;

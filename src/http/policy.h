@@ -25,7 +25,7 @@
 /* The value link.allowed_hosts has out of the box: the vendors' own domains, TLS. */
 extern const char link_default_allowed_hosts[];
 
-/* Syntax check for the GUC; false with a palloc-free reason in *reason. */
+/* Syntax check for the GUC; false with a static sentence in *reason. */
 extern bool link_policy_valid(const char *entries, const char **reason);
 
 /*
@@ -35,13 +35,20 @@ extern bool link_policy_valid(const char *entries, const char **reason);
  */
 extern void link_policy_check_host(const char *host, int port, bool tls);
 
+/* Why an address was refused, for a message and its hint. */
+typedef struct LinkPolicyRefusal
+{
+	char		problem[160];	/* "address 10.0.0.5 (private) is not allowed" */
+	char		entry[288];		/* what to add to link.allowed_hosts */
+} LinkPolicyRefusal;
+
 /*
  * On the socket address, from a foreign frame: no palloc, no ereport, no
- * CHECK_FOR_INTERRUPTS.  False: refused; then the first 'reason_size' bytes
- * of why are written to reason (NUL-terminated), with the entry to add.
+ * CHECK_FOR_INTERRUPTS.  'host' is what the user named.  False: refused, and
+ * *refusal is filled.
  */
 extern bool link_policy_allows_address(const char *host, int port, bool tls,
 									   const struct sockaddr *address,
-									   char *reason, size_t reason_size);
+									   LinkPolicyRefusal *refusal);
 
 #endif							/* LINK_POLICY_H */

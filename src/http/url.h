@@ -26,7 +26,10 @@ typedef struct LinkUrl
 	char	   *path;			/* begins with '/', no trailing '/'; "" if none */
 } LinkUrl;
 
-/* False with a static reason in *reason if 'text' is not such a URL. */
+/*
+ * False if 'text' is not such a URL; then *reason is a static sentence that says
+ * why and holds no part of the text.
+ */
 extern bool link_url_parse(const char *text, LinkUrl *url, const char **reason);
 
 /* Host as it goes into a Host header: brackets round v6, port unless the default. */

@@ -69,11 +69,15 @@ static Upload *
 upload_begin(const LinkRow *row, const char *path, bool overwrite)
 {
 	Upload	   *upload = palloc0(sizeof(Upload));
+	MemoryContext caller;
 
-	upload->context = CurrentMemoryContext;
+	upload->context = AllocSetContextCreate(CurrentMemoryContext, "link upload",
+											ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(upload->context);
 	initStringInfo(&upload->token);
 	upload->session = link_open(row);
 	upload->writer = link_open_writer(upload->session, path, overwrite);
+	MemoryContextSwitchTo(caller);
 	return upload;
 }
 
@@ -104,6 +108,14 @@ upload_publish(Upload *upload)
 
 	link_publish(upload->session, writer->path, writer->overwrite,
 				 upload->token.data, upload->token.len);
+}
+
+static void
+upload_end(Upload *upload)
+{
+	link_close(upload->session);
+	MemoryContextDelete(upload->context);
+	pfree(upload);
 }
 
 /* For PG_CATCH: never throws. */
@@ -296,12 +308,12 @@ link_export(const char *query, int query_offset,
 	}
 	PG_END_TRY();
 	link_progress_end();
-	link_close(upload->session);
 
 	MemoryContextSwitchTo(caller);
 	result->path = pstrdup(path);
 	result->rows = receiver.rows;
 	result->bytes = upload->bytes;
+	upload_end(upload);
 	MemoryContextDelete(context);
 	return list_make1(result);
 }
@@ -328,5 +340,5 @@ link_write_whole(const LinkName *link, const char *path,
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
-	link_close(upload->session);
+	upload_end(upload);
 }

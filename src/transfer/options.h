@@ -30,6 +30,10 @@ typedef struct LinkTransferOptions
  * parquet, any compression (also one that 'auto' finds from the path's ending
  * .gz, .zst, .lz4), file_size, partition_by, manifest, key.  'parallel' is an
  * upper bound and may be any non-negative number.
+ *
+ * Numbers come as Integer or Float nodes (as COPY's grammar makes them), lists
+ * of columns as a List of String; an option without a value is true.  Options
+ * that were not given (NULL arguments) are not in the list.
  */
 extern void link_transfer_options(List *options, bool load, const char *path,
 								  LinkTransferOptions *out);

@@ -1,7 +1,4 @@
 -- What users, mistakes and attackers type: a clear error, and nothing changed.
-\set VERBOSITY verbose
-\set SHOW_CONTEXT never
--- only the SQLSTATE and the words; the place in the source differs by version
 CREATE FUNCTION pg_temp.try(sql text) RETURNS TABLE (state text, message text, hint text) LANGUAGE plpgsql AS $$
 DECLARE
 	d text;

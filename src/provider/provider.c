@@ -1,0 +1,433 @@
+/*-------------------------------------------------------------------------
+ *
+ * provider.c
+ *	  The list of providers, sessions, and the checked way to every operation.
+ *
+ * No operation of a provider is reached but through here, so that no driver
+ * can forget a check: what a path may look like, which prefixes a link may
+ * touch, what append_only forbids (SECURITY 8, 27).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/json.h"
+
+#include "lib/stringinfo.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "catalog/privileges.h"
+#include "catalog/seal.h"
+#include "errors.h"
+#include "guc.h"
+#include "provider/list.h"
+
+/* Adding a provider is a folder and a line here. */
+static const LinkProvider *const providers[] = {
+	&link_s3_provider,
+	&link_azure_provider,
+	&link_gcs_provider,
+	&link_hdfs_provider,
+	&link_kafka_provider,
+	&link_fs_provider,
+	NULL
+};
+
+const LinkProvider *
+link_provider_nth(int n)
+{
+	return n >= 0 && n < lengthof(providers) ? providers[n] : NULL;
+}
+
+const LinkProvider *
+link_provider_find(const char *type)
+{
+	for (int i = 0; providers[i]; i++)
+		if (pg_strcasecmp(type, providers[i]->type) == 0)
+			return providers[i];
+	return NULL;
+}
+
+char *
+link_provider_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; providers[i]; i++)
+		appendStringInfo(&names, "%s%s", i > 0 ? ", " : "", providers[i]->type);
+	return names.data;
+}
+
+/*
+ * Sessions.
+ */
+
+/* Keys that borrow the server's identity or files live by the owner's right (SECURITY 10). */
+static void
+check_ambient(const LinkRow *row, struct json_object *credentials, struct json_object *config,
+			  const char *link_name)
+{
+	const LinkOptionDef *defs = row->provider->options;
+	const char *key;
+
+	if (!(credentials && link_options_ambient(defs, LINK_CREDENTIALS, credentials, &key)) &&
+		!link_options_ambient(defs, LINK_CONFIG, config, &key))
+		return;
+	if (superuser_arg(row->owner) ||
+		(link_acl_on_scope(row->owner, NULL, NULL) & LINK_ACL_AMBIENT) != 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+			 errmsg("link %s may not be used: its owner does not hold AMBIENT LINK", link_name),
+			 errdetail("Its key \"%s\" borrows the identity or files of the server.", key),
+			 errhint("A superuser can grant AMBIENT LINK ON *.* to the owner of the link, or take over the link.")));
+}
+
+LinkSession *
+link_open(const LinkRow *row)
+{
+	const LinkProvider *provider = row->provider;
+	struct json_object *config;
+	struct json_object *credentials = NULL;
+	MemoryContext context;
+	MemoryContext temporary;
+	MemoryContext caller;
+	LinkSession *session;
+
+	if (provider == NULL || provider->ops == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNSUPPORTED),
+				 errmsg("link type %s is not yet supported by this build", row->type)));
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "link session", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	session = palloc0(provider->ops->session_size);
+	session->provider = provider;
+	session->link_id = row->id;
+	session->link_name = link_qualified_name(row);
+	session->owner = row->owner;
+	session->context = context;
+
+	/* what is opened here on the way is wiped before the provider starts */
+	temporary = AllocSetContextCreate(context, "link options", ALLOCSET_DEFAULT_SIZES);
+	MemoryContextSwitchTo(temporary);
+	config = link_json_parse("CONFIG", row->config, strlen(row->config));
+	if (row->credentials)
+	{
+		Size		len;
+		char	   *text;
+
+		text = link_unseal(row->credentials, row->id, row->type,
+						   link_options_origin(provider->options, NULL, config),
+						   session->link_name, &len);
+		credentials = link_json_parse("CREDENTIALS", text, len);
+	}
+	check_ambient(row, credentials, config, session->link_name);
+
+	MemoryContextSwitchTo(context);
+	session->options = link_options_create(provider->options, credentials, config);
+	MemoryContextDelete(temporary);
+
+	provider->ops->start(session);
+	MemoryContextSwitchTo(caller);
+	return session;
+}
+
+void
+link_close(LinkSession *session)
+{
+	MemoryContextDelete(session->context);
+}
+
+/*
+ * Checks.
+ */
+
+static void
+check_feature(const LinkSession *session, uint32 feature, const char *what)
+{
+	if ((session->provider->features & feature) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNSUPPORTED),
+				 errmsg("links of type %s do not support %s", session->provider->type, what)));
+}
+
+/*
+ * The part of a path that the rules are about: where paths of a type begin
+ * with '/' (HDFS), what follows it.
+ */
+static const char *
+path_below_root(const LinkSession *session, const char *path)
+{
+	return session->provider->path_syntax[0] == '/' && path[0] == '/' ? path + 1 : path;
+}
+
+static void
+not_allowed(const LinkSession *session, const char *path)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+			 errmsg("link %s may not touch path \"%s\"", session->link_name, path),
+			 errdetail("The path lies outside of the path_prefixes of the link.")));
+}
+
+static void
+check_path(const LinkSession *session, const char *path)
+{
+	link_path_check(path_below_root(session, path), false);
+	if (!link_path_allowed(path, link_option_strings(session->options, "path_prefixes")))
+		not_allowed(session, path);
+}
+
+static void
+check_replaceable(const LinkSession *session, const char *what)
+{
+	if (link_option_boolean(session->options, "append_only", false))
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+				 errmsg("link %s may not %s objects", session->link_name, what),
+				 errdetail("The link is append_only.")));
+}
+
+/*
+ * The operations.
+ */
+
+LinkReader *
+link_open_reader(LinkSession *session, const char *path, int64 offset, int64 length)
+{
+	check_feature(session, LINK_CAN_READ, "reading");
+	check_path(session, path);
+	Assert(offset >= 0 && length >= -1);
+	return session->provider->ops->open_reader(session, path, offset, length);
+}
+
+Size
+link_read(LinkReader *reader, void *to, Size size)
+{
+	return reader->session->provider->ops->read(reader, to, size);
+}
+
+void
+link_close_reader(LinkReader *reader)
+{
+	reader->session->provider->ops->close_reader(reader);
+}
+
+LinkWriter *
+link_open_writer(LinkSession *session, const char *path, bool overwrite)
+{
+	check_feature(session, LINK_CAN_WRITE, "writing");
+	check_path(session, path);
+	if (overwrite)
+		check_replaceable(session, "overwrite");
+	return session->provider->ops->open_writer(session, path, overwrite);
+}
+
+void
+link_write(LinkWriter *writer, const void *data, Size size)
+{
+	Assert(!writer->prepared);
+	writer->session->provider->ops->write(writer, data, size);
+	writer->written += size;
+}
+
+void
+link_prepare(LinkWriter *writer, StringInfo token)
+{
+	Assert(!writer->prepared);
+	writer->session->provider->ops->prepare(writer, token);
+	writer->prepared = true;
+}
+
+void
+link_publish(LinkSession *session, const char *path, bool overwrite,
+			 const char *token, Size token_size)
+{
+	check_feature(session, LINK_CAN_WRITE, "writing");
+	check_path(session, path);
+	if (overwrite)
+		check_replaceable(session, "overwrite");
+	session->provider->ops->publish(session, path, overwrite, token, token_size);
+}
+
+void
+link_abort(LinkWriter *writer)
+{
+	/* what a prepared writer left behind is its token's, for link_discard() */
+	if (!writer->prepared)
+		writer->session->provider->ops->abort(writer);
+}
+
+void
+link_discard(LinkSession *session, const char *path, const char *token, Size token_size)
+{
+	session->provider->ops->discard(session, path, token, token_size);
+}
+
+void
+link_remove(LinkSession *session, const char *path)
+{
+	check_feature(session, LINK_CAN_REMOVE, "removing");
+	check_path(session, path);
+	check_replaceable(session, "remove");
+	session->provider->ops->remove(session, path);
+}
+
+bool
+link_stat(LinkSession *session, const char *path, LinkObject *object)
+{
+	check_feature(session, LINK_CAN_READ, "reading");
+	check_path(session, path);
+	if (!session->provider->ops->stat(session, path, object))
+		return false;
+	object->path = pstrdup(path);
+	return true;
+}
+
+/*
+ * Listing.
+ */
+
+typedef struct Listing
+{
+	LinkSession *session;
+	const char *from;			/* what the provider was asked for */
+	const char *glob;			/* or NULL */
+	List	   *prefixes;		/* path_prefixes */
+	List	   *suffixes;
+	int			count;
+	LinkObjectCallback callback;
+	void	   *arg;
+} Listing;
+
+static bool
+ends_in_one_of(const char *path, List *suffixes)
+{
+	size_t		len = strlen(path);
+	ListCell   *cell;
+
+	if (suffixes == NIL)
+		return true;
+	foreach(cell, suffixes)
+	{
+		const char *suffix = lfirst(cell);
+		size_t		suffix_len = strlen(suffix);
+
+		if (suffix_len <= len && strcmp(path + len - suffix_len, suffix) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+listed_object(const LinkObject *object, void *arg)
+{
+	Listing    *listing = arg;
+	const char *path = object->path;
+
+	CHECK_FOR_INTERRUPTS();
+
+	if (strncmp(path, listing->from, strlen(listing->from)) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_PROTOCOL),
+				 errmsg("listing of link %s holds a path outside of what was asked for",
+						listing->session->link_name),
+				 errdetail("Asked for paths that begin with \"%s\", got \"%s\".",
+						   listing->from, link_printable(path, strlen(path)))));
+
+	/*
+	 * Whoever else writes there may name an object 'a//b', '../a' or 'folder/'
+	 * (the markers that web consoles leave).  None of our verbs can touch it, and
+	 * it must not keep us from the objects beside it: we do not see it.
+	 */
+	if (!link_path_usable(path_below_root(listing->session, path)))
+		return true;
+
+	if (!link_path_allowed(path, listing->prefixes) ||
+		!ends_in_one_of(path, listing->suffixes) ||
+		(listing->glob && !link_glob_match(listing->glob, path)))
+		return true;
+
+	if (++listing->count > link_max_objects)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("more than %d objects", link_max_objects),
+				 errhint("Name fewer objects, or raise link.max_objects.")));
+	return listing->callback(object, listing->arg);
+}
+
+/*
+ * Where a listing of 'prefix' has to begin so that it meets every allowed path
+ * and little else: at 'prefix' itself if that is allowed, else at what the
+ * allowed prefixes below it have in common.  NULL if there are none.
+ */
+static const char *
+listing_start(const char *prefix, List *prefixes)
+{
+	size_t		len = strlen(prefix);
+	char	   *common = NULL;
+	ListCell   *cell;
+
+	if (link_path_allowed(prefix, prefixes))
+		return prefix;
+	foreach(cell, prefixes)
+	{
+		const char *allowed = lfirst(cell);
+		size_t		same = 0;
+
+		if (allowed[0] == '\0' || strncmp(allowed, prefix, len) != 0)
+			continue;
+		if (common == NULL)
+		{
+			common = pstrdup(allowed);
+			continue;
+		}
+		while (common[same] != '\0' && common[same] == allowed[same])
+			same++;
+		common[pg_mbcliplen(common, strlen(common), same)] = '\0';
+	}
+	return common;
+}
+
+void
+link_list(LinkSession *session, const char *pattern, bool exact,
+		  LinkObjectCallback callback, void *arg)
+{
+	Listing		listing = {0};
+	const char *below = path_below_root(session, pattern);
+	bool		is_glob = link_path_is_glob(pattern);
+
+	check_feature(session, LINK_CAN_LIST, "listing");
+	if (exact || below[0] != '\0')
+		link_path_check(below, true);
+
+	if (exact && !is_glob && pattern[strlen(pattern) - 1] != '/')
+	{
+		LinkObject	object = {0};
+
+		/* an object named in full is meant, whatever its suffix */
+		if (link_stat(session, pattern, &object))
+			callback(&object, arg);
+		return;
+	}
+
+	if (is_glob)
+	{
+		/* a malformed pattern is an error even where nothing is listed */
+		listing.glob = pattern[strlen(pattern) - 1] == '/' ? psprintf("%s**", pattern) : pattern;
+		(void) link_glob_match(listing.glob, "");
+	}
+	listing.session = session;
+	listing.prefixes = link_option_strings(session->options, "path_prefixes");
+	listing.suffixes = link_option_strings(session->options, "suffixes");
+	listing.callback = callback;
+	listing.arg = arg;
+	listing.from = listing_start(link_glob_prefix(pattern), listing.prefixes);
+	if (listing.from == NULL)
+		not_allowed(session, pattern);
+	session->provider->ops->list(session, listing.from, listed_object, &listing);
+}

@@ -1,0 +1,132 @@
+/*-------------------------------------------------------------------------
+ *
+ * s3_object.c
+ *	  Questions about one object, and its removal.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/timestamp.h"
+
+#include "errors.h"
+#include "provider/s3/s3.h"
+
+char *
+link_s3_unquote(const char *etag)
+{
+	size_t		len;
+
+	if (etag == NULL)
+		return NULL;
+	len = strlen(etag);
+	if (len >= 2 && etag[0] == '"' && etag[len - 1] == '"')
+		return pnstrdup(etag + 1, len - 2);
+	return pstrdup(etag);
+}
+
+/* Copied into the current memory context. */
+static void
+describe(LinkS3Request *request, LinkObject *object)
+{
+	const char *length = link_http_answer_header(&request->http, "content-length");
+	const char *modified = link_http_answer_header(&request->http, "last-modified");
+	time_t		time = modified ? curl_getdate(modified, NULL) : -1;
+	char	   *end;
+
+	memset(object, 0, sizeof(*object));
+	errno = 0;
+	object->size = length ? strtoi64(length, &end, 10) : -1;
+	if (length == NULL || errno != 0 || end == length || *end != '\0' || object->size < 0)
+		link_s3_raise_protocol(request, "The answer to HEAD has no valid Content-Length.");
+	if (time < 0)
+		TIMESTAMP_NOBEGIN(object->last_modified);
+	else
+		object->last_modified = time_t_to_timestamptz(time);
+	object->etag = link_s3_unquote(link_http_answer_header(&request->http, "etag"));
+}
+
+/*
+ * An answer to HEAD has no body and so no reason: ask for one byte of the
+ * object instead, only to learn why that is refused.  Throws the reason, except
+ * that the credentials do not suffice: then it returns if 'known' is given.
+ */
+static void
+refused(LinkS3Session *session, LinkS3Request *head, const char *path, const char *action, bool *known)
+{
+	LinkS3Request *get = link_s3_request(session, "GET", path, action);
+	LinkS3Request *reason = head;
+
+	link_s3_header(get, "range", "bytes=0-0");
+	link_s3_start(get);
+	link_http_wait(session->http, &get->http);
+	if (get->http.state == LINK_HTTP_DONE && get->http.status >= 400)
+		reason = get;
+	if (known == NULL || link_s3_sqlstate(reason) != ERRCODE_LINK_NO_PRIVILEGE)
+		link_s3_raise(reason);
+	*known = false;
+	link_s3_free(get);
+}
+
+bool
+link_s3_exists(LinkS3Session *session, const char *path, const char *action,
+			   bool *known, LinkObject *object)
+{
+	LinkS3Request *request = link_s3_request(session, "HEAD", path, action);
+	long		status = link_s3_perform(request);
+
+	if (known)
+		*known = true;
+	if (status == 200 && object)
+		describe(request, object);
+	if (status == 400 || status == 403)
+		refused(session, request, path, action, known);
+	else if (status != 200 && status != 404)
+		link_s3_raise(request);
+	link_s3_free(request);
+	return status == 200;
+}
+
+void
+link_s3_check_absent(LinkS3Session *session, const char *path)
+{
+	bool		known;
+
+	/* whoever may only write has to rely on the condition of the write itself */
+	if (link_s3_exists(session, path, "write", &known, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_OBJECT_EXISTS),
+				 errmsg("could not write \"%s\" through link %s: the object already exists",
+						path, session->base.link_name),
+				 errhint("Use another path, or overwrite.")));
+}
+
+bool
+link_s3_stat(LinkSession *session, const char *path, LinkObject *object)
+{
+	link_s3_check_path((LinkS3Session *) session, path);
+	return link_s3_exists((LinkS3Session *) session, path, "look up", NULL, object);
+}
+
+/* S3 says yes to the removal of what is not there, so ask before. */
+void
+link_s3_remove(LinkSession *session, const char *path)
+{
+	LinkS3Session *s3 = (LinkS3Session *) session;
+	LinkS3Request *request;
+	long		status;
+	bool		known;
+
+	link_s3_check_path(s3, path);
+	if (!link_s3_exists(s3, path, "remove", &known, NULL) && known)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_NO_OBJECT),
+				 errmsg("could not remove \"%s\" through link %s: the object does not exist",
+						path, session->link_name)));
+
+	request = link_s3_request(s3, "DELETE", path, "remove");
+	status = link_s3_perform(request);
+	if (status != 200 && status != 204)
+		link_s3_raise(request);
+	link_s3_free(request);
+}

@@ -1,0 +1,276 @@
+/*-------------------------------------------------------------------------
+ *
+ * s3_publish.c
+ *	  Making a prepared object visible, or forgetting it.
+ *
+ * Without overwrite the write is made on condition that there is no object of
+ * the name (If-None-Match: *).  Servers that do not know the condition ignore
+ * it, or refuse it as not implemented: so we also look before, which leaves
+ * those servers a moment in which another writer's object can be replaced.
+ *
+ * A conditional write whose answer was lost is sent again (also by libcurl
+ * itself, unseen) and then fails, by its own doing; so does the completion of an
+ * upload, which is gone.  Whether it was that is told by the object's ETag.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/md5.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "errors.h"
+#include "provider/s3/s3.h"
+#include "provider/s3/s3_xml.h"
+
+#define ETAG_SIZE (MD5_DIGEST_LENGTH * 2 + 16)
+
+typedef struct Upload
+{
+	char	   *id;
+	List	   *etags;			/* char *, of each part */
+} Upload;
+
+/* Our own token, though it may come from another process. */
+static void
+parse_parts(const char *token, Size token_size, Upload *upload)
+{
+	const char *line = token + 1;
+	const char *end = token + token_size;
+
+	memset(upload, 0, sizeof(*upload));
+	while (line < end)
+	{
+		const char *newline = memchr(line, '\n', end - line);
+		char	   *text;
+
+		if (newline == NULL)
+			elog(ERROR, "malformed token of an S3 upload");
+		text = pnstrdup(line, newline - line);
+		if (upload->id == NULL)
+			upload->id = text;
+		else
+			upload->etags = lappend(upload->etags, text);
+		line = newline + 1;
+	}
+	if (upload->id == NULL || upload->etags == NIL)
+		elog(ERROR, "malformed token of an S3 upload");
+}
+
+/*
+ * The ETag of an object that was put in one piece, in hexadecimal; false if it
+ * cannot be told (no MD5 in FIPS mode).
+ */
+static bool
+etag_of_bytes(const char *bytes, Size size, char out[ETAG_SIZE])
+{
+	const char *reason;
+
+	return pg_md5_hash(bytes, size, out, &reason);
+}
+
+/* The same of an upload: the MD5 of its parts' MD5s, and their number. */
+static bool
+etag_of_parts(const Upload *upload, char out[ETAG_SIZE])
+{
+	StringInfoData digests;
+	ListCell   *cell;
+
+	initStringInfo(&digests);
+	foreach(cell, upload->etags)
+	{
+		char	   *etag = link_s3_unquote(lfirst(cell));
+
+		/* an encrypted part's is no MD5 */
+		if (strlen(etag) != MD5_DIGEST_LENGTH * 2 ||
+			strspn(etag, "0123456789abcdefABCDEF") != MD5_DIGEST_LENGTH * 2)
+			return false;
+		enlargeStringInfo(&digests, MD5_DIGEST_LENGTH);
+		hex_decode(etag, MD5_DIGEST_LENGTH * 2, digests.data + digests.len);
+		digests.len += MD5_DIGEST_LENGTH;
+	}
+	if (!etag_of_bytes(digests.data, digests.len, out))
+		return false;
+	snprintf(out + MD5_DIGEST_LENGTH * 2, ETAG_SIZE - MD5_DIGEST_LENGTH * 2, "-%d",
+			 list_length(upload->etags));
+	return true;
+}
+
+/* Does the object have the ETag that ours has? */
+static bool
+is_there(LinkS3Session *s3, const char *path, const char *etag)
+{
+	LinkObject	object = {0};
+	bool		known;
+
+	return link_s3_exists(s3, path, "write", &known, &object) &&
+		object.etag && pg_strcasecmp(object.etag, etag) == 0;
+}
+
+typedef LinkS3Request *(*MakeRequest) (LinkS3Session *s3, const char *path, const void *arg);
+
+/*
+ * Perform the request that makes the object visible, on condition that there is
+ * none unless 'overwrite'.  The caller reads the outcome.
+ */
+static LinkS3Request *
+perform_publish(LinkS3Session *s3, MakeRequest make, const char *path, bool overwrite,
+				const void *arg)
+{
+	LinkS3Request *request = make(s3, path, arg);
+	bool		conditional = !overwrite && !s3->unconditional;
+
+	if (conditional)
+		link_s3_header(request, "if-none-match", "*");
+	if (link_s3_perform(request) == 501 && conditional)
+	{
+		s3->unconditional = true;
+		link_s3_free(request);
+		request = make(s3, path, arg);
+		link_s3_perform(request);
+	}
+	return request;
+}
+
+typedef struct Bytes
+{
+	const char *data;
+	Size		size;
+} Bytes;
+
+static LinkS3Request *
+make_put(LinkS3Session *s3, const char *path, const void *arg)
+{
+	const Bytes *bytes = arg;
+	LinkS3Request *request = link_s3_request(s3, "PUT", path, "write");
+
+	link_s3_body(request, bytes->data, bytes->size, "application/octet-stream");
+	link_s3_object_headers(request);
+	return request;
+}
+
+static LinkS3Request *
+make_complete(LinkS3Session *s3, const char *path, const void *arg)
+{
+	const Upload *upload = arg;
+	LinkS3Request *request = link_s3_request(s3, "POST", path, "write");
+	MemoryContext caller = MemoryContextSwitchTo(request->context);
+	StringInfoData body;
+	ListCell   *cell;
+
+	initStringInfo(&body);
+	appendStringInfoString(&body, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+	foreach(cell, upload->etags)
+	{
+		appendStringInfo(&body, "<Part><PartNumber>%d</PartNumber><ETag>",
+						 foreach_current_index(cell) + 1);
+		link_s3_xml_escape(&body, lfirst(cell));
+		appendStringInfoString(&body, "</ETag></Part>");
+	}
+	appendStringInfoString(&body, "</CompleteMultipartUpload>");
+	MemoryContextSwitchTo(caller);
+
+	link_s3_query(request, "uploadId", upload->id);
+	link_s3_body(request, body.data, body.len, "application/xml");
+	return request;
+}
+
+/* The answer to a completion is 200 before its outcome is known. */
+static bool
+is_complete(LinkS3Request *request)
+{
+	LinkS3Xml  *xml;
+	LinkS3XmlEvent event;
+	LinkS3Error error;
+	bool		complete = false;
+
+	if (request->http.status != 200)
+		return false;
+	xml = link_s3_xml_open(request->http.answer.data, request->http.answer.len);
+	while ((event = link_s3_xml_next(xml)) == LINK_S3_XML_ELEMENT)
+		complete = strcmp(link_s3_xml_path(xml), "CompleteMultipartUploadResult") == 0;
+	link_s3_xml_close(xml);
+	if (complete && event == LINK_S3_XML_END)
+		return true;
+	if (link_s3_read_error(request, &error))
+		return false;
+	link_s3_raise_protocol(request, "It does not say whether the upload is complete.");
+}
+
+void
+link_s3_publish(LinkSession *session, const char *path, bool overwrite,
+				const char *token, Size token_size)
+{
+	LinkS3Session *s3 = (LinkS3Session *) session;
+	LinkS3Request *request;
+	char		etag[ETAG_SIZE];
+	bool		done;
+
+	link_s3_check_path(s3, path);
+	if (!overwrite)
+		link_s3_check_absent(s3, path);
+
+	if (token_size > 0 && token[0] == LINK_S3_TOKEN_BYTES)
+	{
+		Bytes		bytes = {token + 1, token_size - 1};
+
+		request = perform_publish(s3, make_put, path, overwrite, &bytes);
+		done = request->http.status == 200 ||
+			(request->http.status == 412 &&
+			 etag_of_bytes(bytes.data, bytes.size, etag) && is_there(s3, path, etag));
+	}
+	else if (token_size > 0 && token[0] == LINK_S3_TOKEN_PARTS)
+	{
+		Upload		upload;
+
+		parse_parts(token, token_size, &upload);
+		request = perform_publish(s3, make_complete, path, overwrite, &upload);
+		done = is_complete(request) ||
+			((request->http.status == 412 || link_s3_error_is(request, "NoSuchUpload")) &&
+			 etag_of_parts(&upload, etag) && is_there(s3, path, etag));
+	}
+	else
+		elog(ERROR, "malformed token of an S3 upload");
+
+	if (!done)
+		link_s3_raise(request);
+	link_s3_free(request);
+}
+
+/*
+ * All aborts of a session share LINK_ABORT_TIMEOUT: a session ends with the
+ * statement that has failed.
+ */
+void
+link_s3_abort_upload(LinkS3Session *s3, const char *path, const char *upload_id)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	LinkS3Request *request;
+
+	if (s3->abort_until == 0)
+		s3->abort_until = TimestampTzPlusMilliseconds(now, LINK_ABORT_TIMEOUT);
+	if (now >= s3->abort_until)
+		return;
+
+	request = link_s3_request(s3, "DELETE", path, "abort");
+	link_s3_query(request, "uploadId", upload_id);
+	link_s3_compose(request);
+	(void) link_http_attempt_once(s3->http, &request->http,
+								  (int) ((s3->abort_until - now) / 1000) + 1);
+	link_s3_free(request);
+}
+
+void
+link_s3_discard(LinkSession *session, const char *path, const char *token, Size token_size)
+{
+	const char *newline;
+
+	if (token_size == 0 || token[0] != LINK_S3_TOKEN_PARTS)
+		return;
+	newline = memchr(token, '\n', token_size);
+	if (newline)
+		link_s3_abort_upload((LinkS3Session *) session, path,
+							 pnstrdup(token + 1, newline - token - 1));
+}

@@ -1,0 +1,124 @@
+/*-------------------------------------------------------------------------
+ *
+ * import.c
+ *	  Objects of a link into a table: LOAD DATA LINK.
+ *
+ * COPY FROM does the work (load.c): defaults, generated columns, triggers,
+ * constraints, partition routing.  What guards it is not in BeginCopyFrom and
+ * CopyFrom but in their caller, so it is repeated here.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "commands/copy.h"
+#include "commands/copyfrom_internal.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "parser/parse_node.h"
+#include "parser/parse_relation.h"
+#include "tcop/utility.h"
+#include "utils/rls.h"
+
+#include "catalog/privileges.h"
+#include "errors.h"
+#include "transfer/load.h"
+#include "transfer/verb.h"
+#include "transfer/where.h"
+
+#define VERB "LOAD DATA LINK"
+
+static List *
+column_nodes(List *names)
+{
+	List	   *nodes = NIL;
+	ListCell   *cell;
+
+	foreach(cell, names)
+		nodes = lappend(nodes, makeString(pstrdup(lfirst(cell))));
+	return nodes;
+}
+
+/*
+ * Open and lock the table, and check what DoCopy (commands/copy.c) checks for
+ * COPY FROM, in its order: the condition, which adds to the rights needed;
+ * INSERT on the columns and SELECT on those of the condition; row security;
+ * read-only transactions.  What kind of relation it is CopyFrom checks itself.
+ */
+static void
+open_target(LinkLoad *load, Oid target)
+{
+	ParseState *pstate = make_parsestate(NULL);
+	Relation	rel = try_table_open(target, RowExclusiveLock);
+	ParseNamespaceItem *table;
+	LinkTableRights *rights;
+	ListCell   *cell;
+
+	if (rel == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", target)));
+
+	table = addRangeTableEntryForRelation(pstate, rel, RowExclusiveLock, NULL, false, false);
+	rights = link_table_rights(table);
+	rights->requiredPerms = ACL_INSERT;
+
+	if (load->options->where)
+		load->where = link_where(pstate, table, RelationGetDescr(rel), load->options->where);
+
+	foreach(cell, CopyGetAttnums(RelationGetDescr(rel), rel, load->columns))
+		rights->insertedCols = bms_add_member(rights->insertedCols,
+											  lfirst_int(cell) - FirstLowInvalidHeapAttributeNumber);
+	link_check_table_rights(pstate, rights);
+
+	if (check_enable_rls(target, InvalidOid, false) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg(VERB " is not supported with row-level security"),
+				 errhint("Use INSERT with a SELECT from link.select_from() instead.")));
+
+	PreventCommandDuringRecovery(VERB);
+	if (XactReadOnly && !rel->rd_islocaltemp)
+		PreventCommandIfReadOnly(VERB);
+
+	load->pstate = pstate;
+	load->rel = rel;
+}
+
+static void
+insert_rows(CopyFromState cstate, LinkObjectResult *result, void *arg)
+{
+	result->rows = CopyFrom(cstate);
+	result->skipped = link_copy_skipped(cstate);
+
+	/* the next object's rows come after these, as in the next COPY */
+	CommandCounterIncrement();
+}
+
+List *
+link_import(const LinkName *link, const char *path, Oid target, List *columns, List *options)
+{
+	LinkTransferOptions wanted;
+	CopyFormatOptions checked = {0};
+	LinkLoad	load = {0};
+	LinkRow    *row;
+	List	   *results;
+
+	link_verb_require_allowed(VERB);
+	link_transfer_options(options, true, path, &wanted);
+	ProcessCopyOptions(NULL, &checked, true, wanted.copy);
+	row = link_lookup_name(link, LINK_ACL_READ);
+
+	load.columns = column_nodes(columns);
+	load.options = &wanted;
+	load.take_rows = insert_rows;
+	open_target(&load, target);
+	results = link_load_objects(row, path, &load);
+
+	table_close(load.rel, NoLock);
+	free_parsestate(load.pstate);
+	return results;
+}

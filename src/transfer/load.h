@@ -1,0 +1,42 @@
+/*-------------------------------------------------------------------------
+ *
+ * load.h
+ *	  Every object that a path names, through core's COPY FROM.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_LOAD_H
+#define LINK_LOAD_H
+
+#include "postgres.h"
+
+#include "commands/copy.h"
+#include "nodes/pg_list.h"
+#include "parser/parse_node.h"
+#include "utils/rel.h"
+
+#include "catalog/links.h"
+#include "transfer/options.h"
+#include "transfer/transfer.h"
+
+typedef struct LinkLoad
+{
+	/* for BeginCopyFrom, which checks no rights: the caller did */
+	ParseState *pstate;			/* or NULL */
+	Relation	rel;
+	Node	   *where;			/* transformed, or NULL */
+	List	   *columns;		/* of String; NIL for all */
+	const LinkTransferOptions *options;
+
+	/* Take all rows of one object and count them in 'result'. */
+	void		(*take_rows) (CopyFromState cstate, LinkObjectResult *result, void *arg);
+	void	   *arg;
+} LinkLoad;
+
+/*
+ * One object after the other.  List of LinkObjectResult *, complete, in the
+ * current memory context.
+ */
+extern List *link_load_objects(const LinkRow *row, const char *path, const LinkLoad *load);
+
+#endif							/* LINK_LOAD_H */

@@ -1,0 +1,178 @@
+/*-------------------------------------------------------------------------
+ *
+ * source.c
+ *	  The bytes of an object, as a stream, and the objects that a path names.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "errors.h"
+#include "transfer/source.h"
+
+/*
+ * COPY asks for at most 64 kB at a time; one call of a provider is worth four
+ * of these.
+ */
+#define BUFFER_SIZE (256 * 1024)
+
+struct LinkSource
+{
+	LinkReader *reader;
+	MemoryContext context;		/* of all memory below, the provider's too */
+	uint64		bytes;
+	char	   *buffer;
+	Size		used;			/* of the buffer: given away */
+	Size		filled;			/* of the buffer: delivered */
+};
+
+/* ---- which objects ---- */
+
+typedef struct PathList
+{
+	List	   *paths;
+	MemoryContext context;
+} PathList;
+
+static bool
+add_path(const LinkObject *object, void *arg)
+{
+	PathList   *list = arg;
+	MemoryContext caller = MemoryContextSwitchTo(list->context);
+
+	list->paths = lappend(list->paths, pstrdup(object->path));
+	MemoryContextSwitchTo(caller);
+	return true;
+}
+
+List *
+link_source_paths(LinkSession *session, const char *path)
+{
+	PathList	list = {NIL, CurrentMemoryContext};
+	Size		len = strlen(path);
+
+	if (!link_path_is_glob(path) && (len == 0 || path[len - 1] != '/'))
+		return list_make1(pstrdup(path));
+
+	link_list(session, path, true, add_path, &list);
+	if (list.paths == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_NO_OBJECT),
+				 errmsg("no object of link %s matches \"%s\"", session->link_name, path)));
+	return list.paths;
+}
+
+/* ---- its bytes ---- */
+
+static Size
+read_provider(LinkSource *source, void *to, Size size)
+{
+	LinkReader *reader = source->reader;
+	MemoryContext caller = MemoryContextSwitchTo(source->context);
+	Size		got;
+
+	CHECK_FOR_INTERRUPTS();
+	got = link_read(reader, to, size);
+	MemoryContextSwitchTo(caller);
+
+	source->bytes += got;
+	if (got == 0 && reader->size >= 0 && source->bytes < (uint64) reader->size)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_CORRUPT),
+				 errmsg("object \"%s\" of link %s is cut off",
+						reader->path, reader->session->link_name),
+				 errdetail("%llu of its %lld bytes arrived.",
+						   (unsigned long long) source->bytes, (long long) reader->size)));
+	return got;
+}
+
+/* Have at least one byte in the buffer; false at the end. */
+static bool
+fill_buffer(LinkSource *source)
+{
+	if (source->used == source->filled)
+	{
+		source->used = 0;
+		source->filled = 0;
+		source->filled = read_provider(source, source->buffer, BUFFER_SIZE);
+	}
+	return source->filled > 0;
+}
+
+static void
+skip_lines(LinkSource *source, int64 lines)
+{
+	bool		after_cr = false;
+
+	while ((lines > 0 || after_cr) && fill_buffer(source))
+	{
+		char		byte = source->buffer[source->used];
+
+		if (after_cr && byte == '\n')
+			after_cr = false;	/* the rest of a CR LF, counted by its CR */
+		else if (lines == 0)
+			break;
+		else
+		{
+			after_cr = byte == '\r';
+			if (after_cr || byte == '\n')
+				lines--;
+		}
+		source->used++;
+	}
+}
+
+LinkSource *
+link_source_open(LinkSession *session, const char *path, int64 skip)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link source",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	LinkSource *source = palloc0(sizeof(LinkSource));
+
+	source->context = context;
+	source->buffer = palloc(BUFFER_SIZE);
+	source->reader = link_open_reader(session, path, 0, -1);
+	MemoryContextSwitchTo(caller);
+
+	skip_lines(source, skip);
+	return source;
+}
+
+Size
+link_source_read(LinkSource *source, void *to, Size size)
+{
+	Size		part;
+
+	/* whoever asks for much needs no buffer in between */
+	if (source->used == source->filled && size >= BUFFER_SIZE)
+		return read_provider(source, to, size);
+	if (!fill_buffer(source))
+		return 0;
+	part = Min(size, source->filled - source->used);
+	memcpy(to, source->buffer + source->used, part);
+	source->used += part;
+	return part;
+}
+
+int64
+link_source_size(const LinkSource *source)
+{
+	return source->reader->size;
+}
+
+uint64
+link_source_bytes(const LinkSource *source)
+{
+	return source->bytes;
+}
+
+void
+link_source_close(LinkSource *source)
+{
+	link_close_reader(source->reader);
+	MemoryContextDelete(source->context);
+}

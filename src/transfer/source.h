@@ -1,0 +1,48 @@
+/*-------------------------------------------------------------------------
+ *
+ * source.h
+ *	  The bytes of an object, as a stream, and the objects that a path names.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_SOURCE_H
+#define LINK_SOURCE_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+#include "provider/provider.h"
+
+typedef struct LinkSource LinkSource;
+
+/*
+ * Paths (char *) of the objects that 'path' names: itself, or what matches when
+ * it is a glob or a prefix that ends in '/', in order.  58P01 if none match; an
+ * object named in full is looked for only when it is opened.
+ */
+extern List *link_source_paths(LinkSession *session, const char *path);
+
+/*
+ * Open an object and pass over its first 'skip' lines, as they stand in the
+ * file: each ends in LF, CR LF or CR, whatever a format makes of it.  58P01 if
+ * there is no such object.  Belongs to the current memory context.
+ */
+extern LinkSource *link_source_open(LinkSession *session, const char *path, int64 skip);
+
+/*
+ * At most 'size' of the next bytes; 0 at the end and only there.  XX001 if the
+ * object ends before the size that its provider told.  May be called in any
+ * memory context.
+ */
+extern Size link_source_read(LinkSource *source, void *to, Size size);
+
+/* Of the whole object, -1 if unknown. */
+extern int64 link_source_size(const LinkSource *source);
+
+/* What the provider has delivered so far, lines passed over included. */
+extern uint64 link_source_bytes(const LinkSource *source);
+
+extern void link_source_close(LinkSource *source);
+
+#endif							/* LINK_SOURCE_H */
