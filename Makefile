@@ -24,7 +24,8 @@ PROVE_TESTS    = $(sort $(wildcard test/t/*.pl))
 
 PKG_CONFIG ?= pkg-config
 PACKAGES    = json-c libcurl libcrypto libxml-2.0
-PG_CPPFLAGS = -I$(srcdir)/src $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+VERSION     = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" link.control)
+PG_CPPFLAGS = -I$(srcdir)/src -DLINK_VERSION='"$(VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 SHLIB_LINK  = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
               -Wno-declaration-after-statement -Wdeclaration-after-statement $(if $(WERROR),-Werror)

@@ -29,6 +29,9 @@
 /* CREDENTIALS and CONFIG: a service account key is 2.4 kB, a CA bundle 250 kB. */
 #define LINK_MAX_OPTIONS (1024 * 1024)
 
+/* One secret: a service account key with room; each is searched for in errors. */
+#define LINK_MAX_SECRET (64 * 1024)
+
 /* read_file returns a bytea, which must stay far below 1 GB with its copies. */
 #define LINK_MAX_READ_FILE (256 * 1024 * 1024)
 

@@ -47,6 +47,13 @@
 	object_aclcheck(DatabaseRelationId, dbid, roleid, mode)
 #endif
 
+/* May 'member' become 'role'?  16 told membership and SET ROLE apart. */
+#if PG_VERSION_NUM >= 160000
+#define link_check_can_set_role(member, role) check_can_set_role(member, role)
+#else
+#define link_check_can_set_role(member, role) check_is_member_of_role(member, role)
+#endif
+
 /* Named wait events for extensions came with 17; before it there is one for all. */
 static inline uint32
 link_wait_event(const char *name)
@@ -96,7 +103,7 @@ typedef RangeTblEntry LinkTableRights;
 
 /* 18 lets a module tell its name and version. */
 #ifdef PG_MODULE_MAGIC_EXT
-#define LINK_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "link", .version = "1.0")
+#define LINK_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "link", .version = LINK_VERSION)
 #else
 #define LINK_MODULE_MAGIC PG_MODULE_MAGIC
 #endif

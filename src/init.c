@@ -9,6 +9,7 @@
 
 #include "fmgr.h"
 
+#include "catalog/events.h"
 #include "compat.h"
 #include "guc.h"
 #include "hygiene.h"
@@ -21,5 +22,6 @@ void
 _PG_init(void)
 {
 	link_guc_init();
+	link_events_init();
 	link_hygiene_init();
 }

@@ -81,6 +81,9 @@ extern void link_revoke(List *privileges, const LinkScope *scope, List *grantees
 /* Scope text of the functions: '*.*', 'schema.*', 'LINK schema.name'. */
 extern LinkScope *link_parse_scope(const char *text);
 
+/* A schema's name as typed in text, by SQL's identifier rules. */
+extern char *link_parse_schema(const char *text);
+
 /* Comma-separated privileges of the functions, as a list of char *. */
 extern List *link_parse_privileges(const char *text);
 

@@ -17,6 +17,7 @@
 #include "mb/pg_wchar.h"
 
 #include "bounds.h"
+#include "catalog/seal.h"
 #include "errors.h"
 
 typedef struct JsonKey
@@ -419,4 +420,94 @@ link_json_wipe(struct json_object *obj)
 		default:
 			break;
 	}
+}
+
+/*
+ * Text.  Strings are written by us: json-c's own printing would leave copies of
+ * them behind in freed memory.  Two passes, so that no buffer is ever moved.
+ */
+
+static Size
+put(char *to, Size at, const char *text, Size len)
+{
+	if (to)
+		memcpy(to + at, text, len);
+	return at + len;
+}
+
+static Size
+put_string(char *to, Size at, const char *text, Size len)
+{
+	at = put(to, at, "\"", 1);
+	for (Size i = 0; i < len; i++)
+	{
+		unsigned char c = text[i];
+
+		if (c == '"' || c == '\\')
+		{
+			at = put(to, at, "\\", 1);
+			at = put(to, at, text + i, 1);
+		}
+		else if (c < 0x20)
+		{
+			static const char digits[] = "0123456789abcdef";
+			char		escape[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+
+			at = put(to, at, escape, sizeof(escape));
+		}
+		else
+			at = put(to, at, text + i, 1);
+	}
+	return put(to, at, "\"", 1);
+}
+
+/* Write at 'at', or only count where 'to' is NULL; gives the offset after it. */
+static Size
+put_value(char *to, Size at, struct json_object *obj)
+{
+	const char *text;
+	bool		first = true;
+
+	switch (json_object_get_type(obj))
+	{
+		case json_type_string:
+			return put_string(to, at, json_object_get_string(obj), json_object_get_string_len(obj));
+		case json_type_array:
+			at = put(to, at, "[", 1);
+			for (size_t i = 0; i < json_object_array_length(obj); i++)
+			{
+				if (i > 0)
+					at = put(to, at, ", ", 2);
+				at = put_value(to, at, json_object_array_get_idx(obj, i));
+			}
+			return put(to, at, "]", 1);
+		case json_type_object:
+			at = put(to, at, "{", 1);
+			{
+				json_object_object_foreach(obj, key, value)
+				{
+					if (!first)
+						at = put(to, at, ", ", 2);
+					first = false;
+					at = put_string(to, at, key, strlen(key));
+					at = put(to, at, ": ", 2);
+					at = put_value(to, at, value);
+				}
+			}
+			return put(to, at, "}", 1);
+		default:
+			text = json_object_to_json_string_ext(obj, JSON_C_TO_STRING_PLAIN);
+			return put(to, at, text, strlen(text));
+	}
+}
+
+char *
+link_json_text(struct json_object *obj)
+{
+	Size		len = put_value(NULL, 0, obj);
+	char	   *text = link_secret_alloc(len + 1);
+
+	put_value(text, 0, obj);
+	text[len] = '\0';
+	return text;
 }

@@ -41,4 +41,10 @@ extern struct json_object *link_json_parse(const char *what, const char *text, S
  */
 extern void link_json_wipe(struct json_object *obj);
 
+/*
+ * The object as JSON text, in memory that is wiped with the current context.
+ * Values are strings, numbers, booleans, null, and arrays and objects of these.
+ */
+extern char *link_json_text(struct json_object *obj);
+
 #endif							/* LINK_JSON_H */

@@ -30,9 +30,10 @@ typedef struct LinkKey
 } LinkKey;
 
 /*
- * The key that seals.  With 'may_create' and no ring anywhere, the default file
- * is made (WARNING); the caller passes false in recovery and while sealed rows
- * exist.  The key is a copy in *key: wipe it with explicit_bzero.
+ * The key that seals, from the ring as it is now, whatever is cached.  With
+ * 'may_create' and no ring file, the file is made (WARNING if it lies in the
+ * data directory); the caller passes false while sealed rows exist.  The key is
+ * a copy in *key: wipe it with explicit_bzero.
  */
 extern void link_keyring_current(LinkKey *key, bool may_create);
 
@@ -48,10 +49,17 @@ extern char *link_keyring_source(void);
 /* List of char *: ids in ring order; NIL if there is no ring. */
 extern List *link_keyring_ids(void);
 
-/* Add a fresh key to the ring file; returns its id.  Refused (55000) when the ring is a command. */
+/*
+ * Add a fresh key to the ring file; returns its id.  Refused (55000) when the
+ * ring is a command, and in recovery.  Makes the file if there is none: the
+ * caller asks first whether sealed rows miss it.
+ */
 extern char *link_keyring_add(void);
 
 /* Remove a key from the ring file.  22023 if unknown, 55000 if it is the current one. */
 extern void link_keyring_retire(const char *id);
+
+/* May the text (len bytes) be a key id: 1 to LINK_KEY_ID_LENGTH visible ASCII but " and \? */
+extern bool link_key_id_usable(const char *id, Size len);
 
 #endif							/* LINK_KEYRING_H */

@@ -44,6 +44,7 @@ typedef enum LinkOptionType
 #define LINK_OPTION_AMBIENT		(1 << 2)	/* needs AMBIENT LINK (SECURITY 10) */
 #define LINK_OPTION_LIMIT		(1 << 3)	/* changed by owner or superuser only (SECURITY 9) */
 #define LINK_OPTION_REQUIRED	(1 << 4)
+#define LINK_OPTION_TEXT		(1 << 5)	/* STRING: may hold line ends and tabs (PEM) */
 
 typedef struct LinkOptionDef
 {
@@ -58,6 +59,10 @@ typedef struct LinkOptionDef
 	const char *const *unsupported_values;	/* those known but not in this build, or NULL */
 } LinkOptionDef;
 
+/*
+ * Keys of every type, in CONFIG.  hosts is an ORIGIN key besides a LIMIT: a path
+ * that names a host sends the credentials there (SECURITY 15).
+ */
 extern const LinkOptionDef link_common_options[];
 
 /*
@@ -90,8 +95,19 @@ extern bool link_options_ambient(const LinkOptionDef *defs, LinkClause clause,
 extern const LinkOptionDef *link_option_find(const LinkOptionDef *defs, const char *name);
 
 /*
+ * The JSON value that 'text' stands for in SET clause ::key = 'text': a number
+ * or boolean where the key takes one and the text is one, an array where the key
+ * takes one (the text is a JSON array, or its only element), else a string.
+ * 'def' may be NULL.  Not checked.  Add it at once to an object of
+ * link_json_parse(), which then wipes and frees it.
+ */
+extern struct json_object *link_option_from_text(const LinkOptionDef *def, const char *text);
+
+/*
  * The canonical text of what credentials are sealed to: every ORIGIN key of
- * both clauses, with its value, in the table's order (SECURITY 14).
+ * both clauses that is there, with its value, in order of names (SECURITY 14).
+ * Seal and unseal with the same arguments: credentials NULL, as what is inside
+ * the seal needs no binding to it.
  */
 extern char *link_options_origin(const LinkOptionDef *defs,
 								 struct json_object *credentials,
@@ -102,7 +118,10 @@ extern bool link_options_differ(const LinkOptionDef *defs, LinkClause clause, ui
 								struct json_object *a, struct json_object *b,
 								const char **key);
 
-/* Make the map a provider reads from.  Either object may be NULL. */
+/*
+ * Make the map a provider reads from.  Either object may be NULL.  Checks both
+ * clauses again, for a row that was restored was never checked.
+ */
 extern LinkOptions *link_options_create(const LinkOptionDef *defs,
 										struct json_object *credentials,
 										struct json_object *config);

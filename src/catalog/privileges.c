@@ -345,12 +345,11 @@ link_lookup(const char *name, LinkAcl needed)
 }
 
 LinkRow *
-link_lookup_quiet(const LinkName *name)
+link_lookup_quiet(const LinkName *name, bool *known)
 {
-	bool		known;
-	LinkRow    *row = resolve(name, &known);
+	LinkRow    *row = resolve(name, known);
 
-	if (row != NULL && !known && link_acl_on_link(GetUserId(), row, NULL) == 0)
+	if (row != NULL && !*known && link_acl_on_link(GetUserId(), row, NULL) == 0)
 		return NULL;
 	return row;
 }

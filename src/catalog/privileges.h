@@ -98,10 +98,10 @@ extern LinkRow *link_lookup_id(int64 id, LinkAcl needed);
 
 /*
  * Like link_lookup_name, without a demand: NULL if there is no such link, or if
- * the current user holds nothing on it and at its schema's scope or wider.  For
- * answers that must not tell the two apart.
+ * the current user holds nothing on it and at its schema's scope or wider.
+ * *known is false where the answer must not tell the two apart.
  */
-extern LinkRow *link_lookup_quiet(const LinkName *name);
+extern LinkRow *link_lookup_quiet(const LinkName *name, bool *known);
 
 /* True if the user owns the link, by membership too, or is a superuser. */
 extern bool link_is_owner(Oid role, const LinkRow *row);

@@ -16,6 +16,7 @@
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
+#include "commands/extension.h"
 #include "libpq/pqformat.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -146,7 +147,13 @@ anchored(Oid anchor, Oid role, Oid *owner)
 	return found || *owner == role;
 }
 
-/* GRANT or REVOKE on the anchor, as its owner. */
+/*
+ * GRANT or REVOKE on the anchor, as its owner.
+ *
+ * It counts as part of the extension's installation, so that pg_dump leaves it
+ * out: in a dump it would fail for each role that is missing in the target,
+ * where the restored rows make the entries anew (events.c).
+ */
 static void
 anchor_change(Oid owner, Oid role, bool grant)
 {
@@ -155,6 +162,8 @@ anchor_change(Oid owner, Oid role, bool grant)
 	RoleSpec   *grantee = makeNode(RoleSpec);
 	Oid			save_user;
 	int			save_context;
+	bool		save_creating = creating_extension;
+	Oid			save_extension = CurrentExtensionObject;
 
 	priv->priv_name = "references";
 	grantee->roletype = ROLESPEC_CSTRING;
@@ -171,7 +180,18 @@ anchor_change(Oid owner, Oid role, bool grant)
 
 	GetUserIdAndSecContext(&save_user, &save_context);
 	SetUserIdAndSecContext(owner, save_context | SECURITY_LOCAL_USERID_CHANGE);
-	ExecuteGrantStmt(stmt);
+	PG_TRY();
+	{
+		creating_extension = true;
+		CurrentExtensionObject = get_extension_oid("link", false);
+		ExecuteGrantStmt(stmt);
+	}
+	PG_FINALLY();
+	{
+		creating_extension = save_creating;
+		CurrentExtensionObject = save_extension;
+	}
+	PG_END_TRY();
 	SetUserIdAndSecContext(save_user, save_context);
 	CommandCounterIncrement();
 }
@@ -236,5 +256,18 @@ link_anchor_release(Oid role)
 	LockRelationOid(anchor, ExclusiveLock);
 	AcceptInvalidationMessages();
 	if (anchored(anchor, role, &owner) && owner != role && !role_is_named(role))
+		anchor_change(owner, role, false);
+}
+
+void
+link_anchor_forget(Oid role)
+{
+	Oid			anchor = link_relation_oid(ANCHOR_TABLE);
+	Oid			owner;
+
+	LockRelationOid(anchor, ExclusiveLock);
+	AcceptInvalidationMessages();
+	(void) anchored(anchor, role, &owner);
+	if (owner != role)
 		anchor_change(owner, role, false);
 }

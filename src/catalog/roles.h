@@ -26,4 +26,10 @@ extern void link_anchor_add(Oid role);
 /* Take it away if no row names the role any more. */
 extern void link_anchor_release(Oid role);
 
+/*
+ * The same after DROP OWNED, which has taken the privilege away but (before 17)
+ * left its record in pg_init_privs.
+ */
+extern void link_anchor_forget(Oid role);
+
 #endif							/* LINK_ROLES_H */

@@ -37,7 +37,7 @@ extern char *link_sealed_key_id(const bytea *sealed);
 
 /*
  * palloc'd memory that is wiped when the current memory context is reset or
- * deleted.  For every copy of a secret.
+ * deleted.  For every copy of a secret.  Never pfree or repalloc it.
  */
 extern void *link_secret_alloc(Size size);
 extern char *link_secret_strdup(const char *text);

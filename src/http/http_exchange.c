@@ -314,17 +314,18 @@ link_http_attempt_begin(LinkHttpExchange *exchange)
 	exchange->sent = 0;
 	exchange->status = 0;
 	exchange->headers_done = false;
-	exchange->answer_headers.length = 0;
 	exchange->answer.length = 0;
 	exchange->trouble = TROUBLE_NONE;
 	exchange->opened = exchange->refused = exchange->ended = exchange->paused = false;
 	exchange->error[0] = '\0';
 	exchange->attempt_started = link_http_now();
 
+	/* the caller may want to look at the headers of the answer that broke */
 	wipe_headers(exchange);
 	add_header_line(exchange, "Expect:");
 	if (request->attempt)
 		request->attempt(request, request->arg);
+	exchange->answer_headers.length = 0;
 	CHECK_SETOPT(exchange->easy, CURLOPT_HTTPHEADER, exchange->headers);
 
 	link_http_block_signals(&saved);

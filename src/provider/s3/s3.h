@@ -143,7 +143,7 @@ extern void link_s3_check_absent(LinkS3Session *session, const char *path);
 extern bool link_s3_stat(LinkSession *session, const char *path, LinkObject *object);
 extern void link_s3_remove(LinkSession *session, const char *path);
 
-/* An ETag without its quotes, palloc'd; NULL for NULL. */
+/* An ETag without its quotes, printable, palloc'd; NULL for NULL. */
 extern char *link_s3_unquote(const char *etag);
 
 /* ---- s3_read.c ---- */

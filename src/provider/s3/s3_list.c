@@ -125,8 +125,9 @@ read_page(LinkS3Request *request, Page *page)
 		{
 			char	   *end;
 
+			errno = 0;
 			object->size = strtoi64(text, &end, 10);
-			if (end == text || *end != '\0')
+			if (errno != 0 || end == text || *end != '\0')
 				object->size = -1;
 		}
 		else if (strcmp(path, "/Contents/LastModified") == 0)

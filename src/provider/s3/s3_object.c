@@ -19,10 +19,12 @@ link_s3_unquote(const char *etag)
 
 	if (etag == NULL)
 		return NULL;
+
+	/* users see it, and a header may hold any byte */
 	len = strlen(etag);
 	if (len >= 2 && etag[0] == '"' && etag[len - 1] == '"')
-		return pnstrdup(etag + 1, len - 2);
-	return pstrdup(etag);
+		return link_printable(etag + 1, len - 2);
+	return link_printable(etag, len);
 }
 
 /* Copied into the current memory context. */

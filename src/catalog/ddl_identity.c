@@ -1,0 +1,179 @@
+/*-------------------------------------------------------------------------
+ *
+ * ddl_identity.c
+ *	  A link's name, schema and owner, and its end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "catalog/namespace.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "catalog/ddl.h"
+#include "catalog/ddl_internal.h"
+#include "catalog/roles.h"
+#include "catalog/tables.h"
+#include "errors.h"
+
+/* Find and lock a link that the current user owns. */
+static LinkRow *
+lock_own_row(const LinkName *name)
+{
+	LinkRow    *row = link_lock_row(name, 0);
+
+	if (!link_is_owner(GetUserId(), row))
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+				 errmsg("must be owner of link \"%s\"", link_qualified_name(row))));
+	return row;
+}
+
+static Datum
+name_datum(const char *text)
+{
+	return DirectFunctionCall1(namein, CStringGetDatum(text));
+}
+
+/* The link moves to another name, schema or both; 42710 if something is there. */
+static void
+move(const LinkRow *row, const char *namespace, const char *name)
+{
+	Datum		values[LINK_NCOLS] = {0};
+	bool		nulls[LINK_NCOLS] = {0};
+	bool		replace[LINK_NCOLS] = {0};
+	char	   *folded = link_fold_name(name);
+	LinkRow    *other;
+
+	link_lock_name(namespace, folded);
+	other = link_row_by_name(namespace, name);
+	if (other && other->id != row->id)
+		link_refuse_duplicate(namespace, name);
+
+	values[LINK_COL_NAMESPACE - 1] = name_datum(namespace);
+	values[LINK_COL_NAME - 1] = name_datum(name);
+	values[LINK_COL_FOLDED_NAME - 1] = name_datum(folded);
+	replace[LINK_COL_NAMESPACE - 1] = true;
+	replace[LINK_COL_NAME - 1] = true;
+	replace[LINK_COL_FOLDED_NAME - 1] = true;
+	link_update_row(row, values, nulls, replace);
+}
+
+void
+link_rename(const LinkName *name, const char *new_name)
+{
+	LinkName	target = {NULL, unconstify(char *, new_name)};
+	LinkRow    *row;
+
+	link_prevent_write("ALTER LINK");
+	link_check_name(&target);
+	row = lock_own_row(name);
+	link_lock_schema(row->namespace);
+	move(row, row->namespace, new_name);
+}
+
+void
+link_set_schema(const LinkName *name, const char *schema)
+{
+	LinkRow    *row;
+
+	link_prevent_write("ALTER LINK");
+	row = lock_own_row(name);
+	link_lock_schema(schema);
+	if ((link_acl_on_scope(GetUserId(), schema, NULL) & LINK_ACL_CREATE) == 0)
+		link_refuse_create(schema);
+	move(row, schema, row->name);
+}
+
+static void
+change_owner(const LinkRow *row, Oid role)
+{
+	Datum		values[LINK_NCOLS] = {0};
+	bool		nulls[LINK_NCOLS] = {0};
+	bool		replace[LINK_NCOLS] = {0};
+
+	if (row->owner == role)
+		return;
+	link_anchor_add(role);
+	values[LINK_COL_OWNER - 1] = ObjectIdGetDatum(role);
+	replace[LINK_COL_OWNER - 1] = true;
+	link_update_row(row, values, nulls, replace);
+	link_change_grantor(row->id, row->owner, role);
+	link_anchor_release(row->owner);
+}
+
+void
+link_set_owner(const LinkName *name, Oid role)
+{
+	LinkRow    *row;
+
+	link_prevent_write("ALTER LINK");
+	row = lock_own_row(name);
+	if (!link_role_exists(role))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("role with OID %u does not exist", role)));
+	link_check_can_set_role(GetUserId(), role);
+	change_owner(row, role);
+}
+
+void
+link_reassign_owned(List *old_roles, Oid new_role)
+{
+	ListCell   *lc;
+
+	link_prevent_write("REASSIGN OWNED");
+	foreach(lc, old_roles)
+		if (!has_privs_of_role(GetUserId(), lfirst_oid(lc)))
+			ereport(ERROR,
+					(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+					 errmsg("permission denied to reassign links"),
+					 errdetail("You need the privileges of role %s.", link_role_name(lfirst_oid(lc)))));
+	if (!has_privs_of_role(GetUserId(), new_role))
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+				 errmsg("permission denied to reassign links"),
+				 errdetail("You need the privileges of role %s.", link_role_name(new_role))));
+
+	foreach(lc, old_roles)
+	{
+		ListCell   *link;
+
+		foreach(link, link_rows(NULL, lfirst_oid(lc)))
+		{
+			LinkRow    *row = lfirst(link);
+
+			link_lock_link(row->id);
+			row = link_row_by_id(row->id);
+			if (row && row->owner == lfirst_oid(lc))
+				change_owner(row, new_role);
+		}
+	}
+}
+
+void
+link_remove_row(const LinkRow *row)
+{
+	link_remove_grants(link_grants_at(row->id, ""));
+	link_table_delete(LINK_TABLE, (ItemPointer) &row->tid);
+	link_anchor_release(row->owner);
+}
+
+void
+link_drop(const LinkName *name, bool if_exists, bool cascade)
+{
+	link_prevent_write("DROP LINK");
+
+	/* nothing depends on links yet but their grants, which go with them */
+	(void) cascade;
+	if (if_exists && link_lookup_missing_ok(name, LINK_ACL_DROP) == NULL)
+	{
+		ereport(NOTICE,
+				(errmsg("link \"%s\" does not exist, skipping",
+						name->namespace ? quote_qualified_identifier(name->namespace, name->name) : name->name)));
+		return;
+	}
+	link_remove_row(link_lock_row(name, LINK_ACL_DROP));
+}

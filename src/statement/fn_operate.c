@@ -1,0 +1,185 @@
+/*-------------------------------------------------------------------------
+ *
+ * fn_operate.c
+ *	  SQL functions of those who operate the server: status, master keys.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "catalog/json.h"
+
+#include "access/xlog.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+
+#include "catalog/ddl_internal.h"
+#include "catalog/keyring.h"
+#include "catalog/seal.h"
+#include "catalog/tables.h"
+#include "errors.h"
+#include "guc.h"
+#include "hygiene.h"
+#include "provider/provider.h"
+#include "statement/function.h"
+
+PG_FUNCTION_INFO_V1(link_fn_status);
+PG_FUNCTION_INFO_V1(link_fn_add_master_key);
+PG_FUNCTION_INFO_V1(link_fn_retire_master_key);
+PG_FUNCTION_INFO_V1(link_fn_reseal);
+
+static void
+put_item(ReturnSetInfo *rsinfo, const char *item, const char *value)
+{
+	Datum		values[2];
+	bool		nulls[2] = {0};
+
+	values[0] = CStringGetTextDatum(item);
+	values[1] = CStringGetTextDatum(value);
+	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+}
+
+/* "S3, FS": those in this build, or those only known. */
+static char *
+provider_names(bool built)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; link_provider_nth(i) != NULL; i++)
+		if ((link_provider_nth(i)->ops != NULL) == built)
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", link_provider_nth(i)->type);
+	return names.data;
+}
+
+static char *
+key_ids(void)
+{
+	StringInfoData ids;
+	ListCell   *lc;
+
+	initStringInfo(&ids);
+	foreach(lc, link_keyring_ids())
+		appendStringInfo(&ids, "%s%s", ids.len > 0 ? ", " : "", (char *) lfirst(lc));
+	return ids.len > 0 ? ids.data : pstrdup("none");
+}
+
+Datum
+link_fn_status(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	put_item(rsinfo, "library version", LINK_VERSION);
+	put_item(rsinfo, "server version", PG_VERSION);
+	put_item(rsinfo, "preloaded", link_hygiene_preload());
+	put_item(rsinfo, "providers", provider_names(true));
+	put_item(rsinfo, "providers not in this build", provider_names(false));
+	put_item(rsinfo, "key ring", link_keyring_source());
+	put_item(rsinfo, "key ids", key_ids());
+	put_item(rsinfo, "allowed hosts", link_allowed_hosts);
+	put_item(rsinfo, "links", psprintf("%d", list_length(link_rows(NULL, InvalidOid))));
+	return (Datum) 0;
+}
+
+Datum
+link_fn_add_master_key(PG_FUNCTION_ARGS)
+{
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the key ring is changed on the primary server only")));
+	PG_RETURN_TEXT_P(cstring_to_text(link_keyring_add()));
+}
+
+Datum
+link_fn_retire_master_key(PG_FUNCTION_ARGS)
+{
+	char	   *id = link_arg_text(fcinfo, 0, "id");
+	int			sealed = 0;
+	ListCell   *lc;
+
+	if (RecoveryInProgress())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("the key ring is changed on the primary server only")));
+	foreach(lc, link_rows(NULL, InvalidOid))
+	{
+		LinkRow    *row = lfirst(lc);
+		char	   *used = row->credentials ? link_sealed_key_id(row->credentials) : NULL;
+
+		if (used && strcmp(used, id) == 0)
+			sealed++;
+	}
+	if (sealed > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("master key \"%s\" still seals %d links of this database", id, sealed),
+				 errhint("Run link.reseal() first, in every database.")));
+	link_keyring_retire(id);
+	ereport(NOTICE,
+			(errmsg("master key \"%s\" is retired", id),
+			 errdetail("Links of other databases, dumps and backups that it sealed cannot be opened any more.")));
+	PG_RETURN_VOID();
+}
+
+/* Seal the link again; false if its key is not in the ring. */
+static bool
+reseal_row(const LinkRow *row)
+{
+	Datum		values[LINK_NCOLS] = {0};
+	bool		nulls[LINK_NCOLS] = {0};
+	bool		replace[LINK_NCOLS] = {0};
+	struct json_object *config;
+	char	   *id = link_sealed_key_id(row->credentials);
+	char	   *origin;
+	char	   *text;
+	Size		len;
+	LinkKey		key;
+	bool		found = id != NULL && link_keyring_find(id, &key);
+
+	explicit_bzero(&key, sizeof(key));
+	if (!found || row->provider == NULL)
+	{
+		ereport(WARNING,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("link %s cannot be opened, and stays as it is", link_qualified_name(row)),
+				 errdetail("Its master key \"%s\" is not in the ring.", id ? id : "?")));
+		return false;
+	}
+	config = link_json_parse("CONFIG", row->config, strlen(row->config));
+	origin = link_options_origin(row->provider->options, NULL, config);
+	text = link_unseal(row->credentials, row->id, row->type, origin, link_qualified_name(row), &len);
+	values[LINK_COL_CREDENTIALS - 1] =
+		PointerGetDatum(link_seal_current(row->id, row->type, origin, text, len));
+	replace[LINK_COL_CREDENTIALS - 1] = true;
+	link_update_row(row, values, nulls, replace);
+	return true;
+}
+
+Datum
+link_fn_reseal(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link reseal",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = CurrentMemoryContext;
+	int64		count = 0;
+	ListCell   *lc;
+
+	link_prevent_write("link.reseal");
+	foreach(lc, link_rows(NULL, InvalidOid))
+	{
+		LinkRow    *row;
+
+		link_lock_link(((LinkRow *) lfirst(lc))->id);
+		MemoryContextSwitchTo(context);
+		row = link_row_by_id(((LinkRow *) lfirst(lc))->id);
+		if (row && row->credentials && reseal_row(row))
+			count++;
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(context);	/* wipes */
+	}
+	MemoryContextDelete(context);
+	PG_RETURN_INT64(count);
+}

@@ -1,0 +1,82 @@
+/*-------------------------------------------------------------------------
+ *
+ * function.c
+ *	  Arguments of the SQL-callable functions.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+
+#include "catalog/seal.h"
+#include "errors.h"
+#include "statement/function.h"
+
+static void
+require_arg(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	if (PG_ARGISNULL(n))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", name)));
+}
+
+char *
+link_arg_text(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	require_arg(fcinfo, n, name);
+	return text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+char *
+link_arg_text_or_null(FunctionCallInfo fcinfo, int n)
+{
+	return PG_ARGISNULL(n) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(n));
+}
+
+char *
+link_arg_secret(FunctionCallInfo fcinfo, int n)
+{
+	char	   *text = link_arg_text_or_null(fcinfo, n);
+
+	if (text)
+		link_wipe_with_context(CurrentMemoryContext, text, strlen(text));
+	return text;
+}
+
+bool
+link_arg_bool(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	require_arg(fcinfo, n, name);
+	return PG_GETARG_BOOL(n);
+}
+
+LinkName
+link_arg_name(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	return link_parse_name(link_arg_text(fcinfo, n, name));
+}
+
+List *
+link_arg_names(FunctionCallInfo fcinfo, int n, const char *name)
+{
+	List	   *names = NIL;
+	Datum	   *values;
+	bool	   *nulls;
+	int			count;
+
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(n), TEXTOID, -1, false, TYPALIGN_INT,
+					  &values, &nulls, &count);
+	for (int i = 0; i < count; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"%s\" must not hold nulls", name)));
+		names = lappend(names, makeString(TextDatumGetCString(values[i])));
+	}
+	return names;
+}

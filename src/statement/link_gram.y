@@ -1,0 +1,1032 @@
+%code top {
+/*-------------------------------------------------------------------------
+ *
+ * link_gram.y
+ *	  Grammar of the statements that link.execute takes.
+ *
+ * Actions only build a LinkStatement; execute.c runs it.  The query of SELECT
+ * ... INTO LINK is not parsed here: query.c finds its end, and the grammar
+ * begins at INTO.  What is parsed is told by a first token that stands for it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "nodes/makefuncs.h"
+#include "parser/scansup.h"
+
+#include "catalog/links.h"
+#include "errors.h"
+#include "statement/statement.h"
+
+/* A syntax error jumps out of the parser: its memory must be PostgreSQL's. */
+#define YYMALLOC palloc
+#define YYFREE   pfree
+
+/* The location of a rule is that of its first token. */
+#define YYLLOC_DEFAULT(Current, Rhs, N) \
+	((Current) = (N) ? YYRHSLOC(Rhs, 1) : YYRHSLOC(Rhs, 0))
+}
+
+%code {
+static void link_yyerror(LINK_YYLTYPE *location, LinkStatement **result, yyscan_t yyscanner,
+						 const char *message);
+
+static LinkStatement *make_statement(LinkStatementKind kind, const LinkName *link);
+static void set_once(const char **clause, const char *value, const char *name,
+					 int location, yyscan_t yyscanner);
+static void change_once(LinkClauseChange *clause, const LinkClauseChange *change,
+						const char *name, int location, yyscan_t yyscanner);
+static List *add_clause(List *clauses, DefElem *clause, yyscan_t yyscanner);
+static List *add_clauses(List *clauses, List *more, yyscan_t yyscanner);
+static DefElem *string_clause(const char *name, char *value, int location);
+static char *fold(const LinkWord *word);
+static char *name_of(const LinkWord *word, int location, yyscan_t yyscanner);
+static char *unescape(const char *string, int location, yyscan_t yyscanner);
+static Node *make_number(char *digits);
+static void refuse_statement(const char *what) pg_attribute_noreturn();
+static void refuse_host(int location, yyscan_t yyscanner) pg_attribute_noreturn();
+static void refuse_account(const char *clause, int location, yyscan_t yyscanner) pg_attribute_noreturn();
+static void refuse_scope(const char *schema, const char *link, int location,
+						 yyscan_t yyscanner) pg_attribute_noreturn();
+}
+
+%define api.pure full
+%define api.prefix {link_yy}
+%define api.location.type {int}
+/* Errors are found before anything is reduced, so that the words expected there can be told. */
+%define parse.error custom
+%define lr.default-reduction consistent
+%locations
+%parse-param {LinkStatement **result}
+%parse-param {yyscan_t yyscanner}
+%lex-param {yyscan_t yyscanner}
+%expect 0
+
+%union
+{
+	char	   *str;
+	bool		boolean;
+	Node	   *node;
+	List	   *list;
+	DefElem    *clause;
+	LinkWord	word;
+	LinkWord   *role;
+	LinkName	link;
+	LinkCreateArgs *create;
+	LinkAlterArgs *alter;
+	LinkClauseChange change;
+	LinkStatementScope scope;
+	struct
+	{
+		LinkStatementScope scope;
+		LinkName	link;
+	}			on;
+	LinkStatement *statement;
+}
+
+/* What the scanner is told to give first. */
+%token BEGIN_STATEMENT BEGIN_INTO_LINK
+
+%token <str> WORD STRING DOUBLE_QUOTED BACK_QUOTED NUMBER BARE_KEY
+%token COLONS
+
+%token <str>
+	K_ALTER "ALTER"
+	K_AS "AS"
+	K_BACKUP "BACKUP"
+	K_BY "BY"
+	K_CASCADE "CASCADE"
+	K_CHECK "CHECK"
+	K_COLUMNS "COLUMNS"
+	K_COMPRESSION "COMPRESSION"
+	K_CONFIG "CONFIG"
+	K_CREATE "CREATE"
+	K_CREDENTIALS "CREDENTIALS"
+	K_DATA "DATA"
+	K_DESCRIPTION "DESCRIPTION"
+	K_DROP "DROP"
+	K_ENCLOSED "ENCLOSED"
+	K_ESCAPED "ESCAPED"
+	K_EXISTS "EXISTS"
+	K_FIELDS "FIELDS"
+	K_FOR "FOR"
+	K_FORMAT "FORMAT"
+	K_FROM "FROM"
+	K_FULL "FULL"
+	K_GRANT "GRANT"
+	K_GRANTS "GRANTS"
+	K_GZIP "GZIP"
+	K_IDENTIFIED "IDENTIFIED"
+	K_IF "IF"
+	K_IGNORE "IGNORE"
+	K_INTO "INTO"
+	K_KAFKA "KAFKA"
+	K_KEY "KEY"
+	K_LINES "LINES"
+	K_LINK "LINK"
+	K_LINKS "LINKS"
+	K_LIST "LIST"
+	K_LOAD "LOAD"
+	K_LZ4 "LZ4"
+	K_NOT "NOT"
+	K_NULL "NULL"
+	K_ON "ON"
+	K_OPTION "OPTION"
+	K_OPTIONALLY "OPTIONALLY"
+	K_OR "OR"
+	K_OWNER "OWNER"
+	K_PIPELINE "PIPELINE"
+	K_PIPELINES "PIPELINES"
+	K_RENAME "RENAME"
+	K_REPLACE "REPLACE"
+	K_REQUIRE "REQUIRE"
+	K_RESTORE "RESTORE"
+	K_RESTRICT "RESTRICT"
+	K_REVOKE "REVOKE"
+	K_ROLE "ROLE"
+	K_SCHEMA "SCHEMA"
+	K_SET "SET"
+	K_SHOW "SHOW"
+	K_START "START"
+	K_STARTING "STARTING"
+	K_STOP "STOP"
+	K_TABLE "TABLE"
+	K_TERMINATED "TERMINATED"
+	K_TEST "TEST"
+	K_TO "TO"
+	K_USE "USE"
+	K_WITH "WITH"
+	K_ZSTD "ZSTD"
+
+%type <statement> statement create_link alter_link drop_link grant revoke show look
+%type <statement> use export load
+%type <create> create_clauses
+%type <alter> alter_clauses
+%type <change> change
+%type <boolean> opt_or_replace opt_full opt_cascade opt_grant_option
+%type <str> string opt_string text_or_null key unreserved_word any_word privilege
+%type <str> name opt_on_schema format_string codec
+%type <word> word role_word role role_name opt_for_role
+%type <role> grantee
+%type <link> link_name
+%type <on> scope
+%type <list> privileges grantees names columns table_name
+%type <list> export_clauses load_clauses format_clause field_clauses line_clauses
+%type <list> options values
+%type <clause> field_clause line_clause option
+%type <node> option_value number value
+
+%%
+
+start:
+			BEGIN_STATEMENT statement opt_semicolon
+				{ *result = $2; }
+			| BEGIN_INTO_LINK export opt_semicolon
+				{ *result = $2; }
+		;
+
+opt_semicolon:
+			%empty
+			| ';'
+		;
+
+statement:
+			create_link
+			| alter_link
+			| drop_link
+			| grant
+			| revoke
+			| show
+			| look
+			| use
+			| load
+			| not_yet				{ $$ = NULL; }
+		;
+
+/* ---- links ---- */
+
+create_link:
+			K_CREATE opt_or_replace K_LINK link_name K_AS word create_clauses
+				{
+					$$ = make_statement(LINK_STMT_CREATE, &$4);
+					$$->u.create = *$7;
+					$$->u.create.name = $4;
+					$$->u.create.type = $6.text;
+					$$->u.create.or_replace = $2;
+				}
+			| K_CREATE opt_or_replace K_LINK link_name K_AS STRING create_clauses
+				{
+					$$ = make_statement(LINK_STMT_CREATE, &$4);
+					$$->u.create = *$7;
+					$$->u.create.name = $4;
+					$$->u.create.type = $6;
+					$$->u.create.or_replace = $2;
+				}
+			| K_CREATE opt_or_replace K_LINK K_IF K_NOT K_EXISTS link_name K_AS word create_clauses
+				{
+					$$ = make_statement(LINK_STMT_CREATE, &$7);
+					$$->u.create = *$10;
+					$$->u.create.name = $7;
+					$$->u.create.type = $9.text;
+					$$->u.create.or_replace = $2;
+					$$->u.create.if_not_exists = true;
+				}
+			| K_CREATE opt_or_replace K_LINK K_IF K_NOT K_EXISTS link_name K_AS STRING create_clauses
+				{
+					$$ = make_statement(LINK_STMT_CREATE, &$7);
+					$$->u.create = *$10;
+					$$->u.create.name = $7;
+					$$->u.create.type = $9;
+					$$->u.create.or_replace = $2;
+					$$->u.create.if_not_exists = true;
+				}
+		;
+
+opt_or_replace:
+			%empty					{ $$ = false; }
+			| K_OR K_REPLACE		{ $$ = true; }
+		;
+
+create_clauses:
+			%empty
+				{ $$ = palloc0(sizeof(LinkCreateArgs)); }
+			| create_clauses K_CREDENTIALS string
+				{
+					set_once(&$1->credentials, $3, "CREDENTIALS", @2, yyscanner);
+					$$ = $1;
+				}
+			| create_clauses K_CONFIG string
+				{
+					set_once(&$1->config, $3, "CONFIG", @2, yyscanner);
+					$$ = $1;
+				}
+			| create_clauses K_DESCRIPTION string
+				{
+					set_once(&$1->description, $3, "DESCRIPTION", @2, yyscanner);
+					$$ = $1;
+				}
+		;
+
+alter_link:
+			K_ALTER K_LINK link_name alter_clauses
+				{
+					$$ = make_statement(LINK_STMT_ALTER, &$3);
+					$$->u.alter = *$4;
+					$$->u.alter.name = $3;
+				}
+			| K_ALTER K_LINK link_name K_RENAME K_TO word
+				{
+					$$ = make_statement(LINK_STMT_RENAME, &$3);
+					$$->u.new_name = $6.text;
+				}
+			| K_ALTER K_LINK link_name K_SET K_SCHEMA name
+				{
+					$$ = make_statement(LINK_STMT_SET_SCHEMA, &$3);
+					$$->u.new_name = $6;
+				}
+			| K_ALTER K_LINK link_name K_OWNER K_TO role
+				{
+					$$ = make_statement(LINK_STMT_SET_OWNER, &$3);
+					$$->u.role = $6;
+				}
+		;
+
+alter_clauses:
+			K_SET K_CONFIG change
+				{
+					$$ = palloc0(sizeof(LinkAlterArgs));
+					$$->config = $3;
+				}
+			| K_SET K_CREDENTIALS change
+				{
+					$$ = palloc0(sizeof(LinkAlterArgs));
+					$$->credentials = $3;
+				}
+			| K_SET K_DESCRIPTION text_or_null
+				{
+					$$ = palloc0(sizeof(LinkAlterArgs));
+					$$->description_given = true;
+					$$->description = $3;
+				}
+			| alter_clauses K_SET K_CONFIG change
+				{
+					change_once(&$1->config, &$4, "CONFIG", @3, yyscanner);
+					$$ = $1;
+				}
+			| alter_clauses K_SET K_CREDENTIALS change
+				{
+					change_once(&$1->credentials, &$4, "CREDENTIALS", @3, yyscanner);
+					$$ = $1;
+				}
+			| alter_clauses K_SET K_DESCRIPTION text_or_null
+				{
+					if ($1->description_given)
+						set_once(&$1->description, NULL, "DESCRIPTION", @3, yyscanner);
+					$1->description_given = true;
+					$1->description = $4;
+					$$ = $1;
+				}
+		;
+
+change:
+			string
+				{
+					memset(&$$, 0, sizeof($$));
+					$$.given = true;
+					$$.json = $1;
+				}
+			| key '=' text_or_null
+				{
+					memset(&$$, 0, sizeof($$));
+					$$.given = true;
+					$$.key = $1;
+					$$.value = $3;
+				}
+		;
+
+/* Keys are compared as they are typed, like those in JSON. */
+key:
+			BARE_KEY
+			| COLONS word			{ $$ = $2.text; }
+			| COLONS STRING			{ $$ = $2; }
+		;
+
+drop_link:
+			K_DROP K_LINK link_name opt_cascade
+				{
+					$$ = make_statement(LINK_STMT_DROP, &$3);
+					$$->u.drop.cascade = $4;
+				}
+			| K_DROP K_LINK K_IF K_EXISTS link_name opt_cascade
+				{
+					$$ = make_statement(LINK_STMT_DROP, &$5);
+					$$->u.drop.if_exists = true;
+					$$->u.drop.cascade = $6;
+				}
+		;
+
+opt_cascade:
+			%empty					{ $$ = false; }
+			| K_RESTRICT			{ $$ = false; }
+			| K_CASCADE				{ $$ = true; }
+		;
+
+/* ---- privileges ---- */
+
+grant:
+			K_GRANT privileges K_ON scope K_TO grantees opt_grant_option
+				{
+					$$ = make_statement(LINK_STMT_GRANT, &$4.link);
+					$$->u.grant.privileges = $2;
+					$$->u.grant.scope = $4.scope;
+					$$->u.grant.grantees = $6;
+					$$->u.grant.grant_option = $7;
+				}
+		;
+
+revoke:
+			K_REVOKE privileges K_ON scope K_FROM grantees opt_cascade
+				{
+					$$ = make_statement(LINK_STMT_REVOKE, &$4.link);
+					$$->u.grant.privileges = $2;
+					$$->u.grant.scope = $4.scope;
+					$$->u.grant.grantees = $6;
+					$$->u.grant.cascade = $7;
+				}
+			| K_REVOKE K_GRANT K_OPTION K_FOR privileges K_ON scope K_FROM grantees opt_cascade
+				{
+					$$ = make_statement(LINK_STMT_REVOKE, &$7.link);
+					$$->u.grant.privileges = $5;
+					$$->u.grant.scope = $7.scope;
+					$$->u.grant.grantees = $9;
+					$$->u.grant.grant_option = true;
+					$$->u.grant.cascade = $10;
+				}
+		;
+
+privileges:
+			privilege					{ $$ = list_make1($1); }
+			| privileges ',' privilege	{ $$ = lappend($1, $3); }
+		;
+
+/* Any words, so that the catalog says which of them are none of its privileges. */
+privilege:
+			any_word
+			| privilege any_word		{ $$ = psprintf("%s %s", $1, $2); }
+		;
+
+scope:
+			'*' '.' '*'
+				{ memset(&$$, 0, sizeof($$)); }
+			| '*'
+				{
+					memset(&$$, 0, sizeof($$));
+					$$.scope.current_schema = true;
+				}
+			| name '.' '*'
+				{
+					memset(&$$, 0, sizeof($$));
+					$$.scope.namespace = $1;
+				}
+			| K_LINK link_name
+				{
+					memset(&$$, 0, sizeof($$));
+					$$.scope.on_link = true;
+					$$.link = $2;
+				}
+			| name
+				{ refuse_scope($1, NULL, @1, yyscanner); }
+			| name '.' word
+				{ refuse_scope($1, $3.text, @1, yyscanner); }
+		;
+
+grantees:
+			grantee						{ $$ = list_make1($1); }
+			| grantees ',' grantee		{ $$ = lappend($1, $3); }
+		;
+
+grantee:
+			role
+				{
+					$$ = palloc(sizeof(LinkWord));
+					*$$ = $1;
+				}
+			| role K_IDENTIFIED
+				{ refuse_account("IDENTIFIED BY", @2, yyscanner); }
+			| role K_REQUIRE
+				{ refuse_account("REQUIRE", @2, yyscanner); }
+		;
+
+/* SingleStore's accounts are of a host; a role is of all of them. */
+role:
+			role_name
+			| K_ROLE role_name			{ $$ = $2; }
+			| role_name '@' STRING
+				{
+					if (strcmp($3, "%") != 0)
+						refuse_host(@3, yyscanner);
+					$$ = $1;
+				}
+			| role_name '@' word
+				{
+					if (strcmp($3.text, "%") != 0)
+						refuse_host(@3, yyscanner);
+					$$ = $1;
+				}
+		;
+
+role_name:
+			role_word
+				{
+					name_of(&$1, @1, yyscanner);
+					$$ = $1;
+				}
+		;
+
+/* No bare ROLE: the word after it could be a role or a clause. */
+role_word:
+			WORD				{ $$.text = $1; $$.quoted = false; }
+			| unreserved_word	{ $$.text = $1; $$.quoted = false; }
+			| DOUBLE_QUOTED		{ $$.text = $1; $$.quoted = true; }
+			| BACK_QUOTED		{ $$.text = $1; $$.quoted = true; }
+			| STRING			{ $$.text = $1; $$.quoted = true; }
+		;
+
+opt_grant_option:
+			%empty						{ $$ = false; }
+			| K_WITH K_GRANT K_OPTION	{ $$ = true; }
+		;
+
+/* ---- looking ---- */
+
+show:
+			K_SHOW opt_full K_LINKS opt_on_schema
+				{
+					$$ = make_statement(LINK_STMT_SHOW_LINKS, NULL);
+					$$->u.show.full = $2;
+					$$->u.show.namespace = $4;
+				}
+			| K_SHOW K_CREATE K_LINK link_name
+				{ $$ = make_statement(LINK_STMT_SHOW_CREATE, &$4); }
+			| K_SHOW K_GRANTS opt_for_role
+				{
+					$$ = make_statement(LINK_STMT_SHOW_GRANTS, NULL);
+					$$->u.role = $3;
+				}
+		;
+
+opt_full:
+			%empty					{ $$ = false; }
+			| K_FULL				{ $$ = true; }
+		;
+
+opt_on_schema:
+			%empty					{ $$ = NULL; }
+			| K_ON '*'				{ $$ = NULL; }
+			| K_ON name				{ $$ = $2; }
+		;
+
+opt_for_role:
+			%empty					{ $$.text = NULL; $$.quoted = false; }
+			| K_FOR role			{ $$ = $2; }
+		;
+
+look:
+			K_CHECK K_LINK link_name opt_string
+				{
+					$$ = make_statement(LINK_STMT_CHECK, &$3);
+					$$->u.path = $4;
+				}
+			| K_LIST K_LINK link_name string
+				{
+					$$ = make_statement(LINK_STMT_LIST, &$3);
+					$$->u.path = $4;
+				}
+		;
+
+use:
+			K_USE name
+				{
+					$$ = make_statement(LINK_STMT_USE, NULL);
+					$$->u.schema = $2;
+				}
+		;
+
+/* ---- moving rows ---- */
+
+export:
+			K_INTO K_LINK link_name string export_clauses
+				{
+					$$ = make_statement(LINK_STMT_EXPORT, &$3);
+					$$->u.transfer.path = $4;
+					$$->u.transfer.clauses = $5;
+				}
+		;
+
+load:
+			K_LOAD K_DATA K_LINK link_name string K_INTO K_TABLE table_name load_clauses
+				{
+					$$ = make_statement(LINK_STMT_LOAD, &$4);
+					$$->u.transfer.path = $5;
+					$$->u.transfer.table = list_length($8) == 1 ?
+						makeRangeVar(NULL, linitial($8), @8) :
+						makeRangeVar(linitial($8), lsecond($8), @8);
+					$$->u.transfer.clauses = $9;
+				}
+		;
+
+table_name:
+			name					{ $$ = list_make1($1); }
+			| name '.' name			{ $$ = list_make2($1, $3); }
+		;
+
+export_clauses:
+			%empty
+				{ $$ = NIL; }
+			| export_clauses format_clause
+				{ $$ = add_clauses($1, $2, yyscanner); }
+			| export_clauses K_KAFKA K_KEY name
+				{ $$ = add_clause($1, string_clause(LINK_CLAUSE_KEY, $4, @2), yyscanner); }
+		;
+
+load_clauses:
+			%empty
+				{ $$ = NIL; }
+			| load_clauses format_clause
+				{ $$ = add_clauses($1, $2, yyscanner); }
+			| load_clauses K_IGNORE NUMBER K_LINES
+				{ $$ = add_clause($1, makeDefElem(LINK_CLAUSE_IGNORE, make_number($3), @2), yyscanner); }
+			| load_clauses columns
+				{ $$ = add_clause($1, makeDefElem(LINK_CLAUSE_COLUMNS, (Node *) $2, @2), yyscanner); }
+		;
+
+columns:
+			'(' names ')'			{ $$ = $2; }
+		;
+
+names:
+			name					{ $$ = list_make1(makeString($1)); }
+			| names ',' name		{ $$ = lappend($1, makeString($3)); }
+		;
+
+format_clause:
+			K_FIELDS field_clauses
+				{ $$ = $2; }
+			| K_COLUMNS field_clauses
+				{ $$ = $2; }
+			| K_LINES line_clauses
+				{ $$ = $2; }
+			| K_FORMAT word
+				{ $$ = list_make1(string_clause(LINK_CLAUSE_FORMAT, $2.text, @1)); }
+			| K_FORMAT STRING
+				{ $$ = list_make1(string_clause(LINK_CLAUSE_FORMAT, $2, @1)); }
+			| K_WITH K_COMPRESSION codec
+				{ $$ = list_make1(string_clause(LINK_CLAUSE_COMPRESSION, $3, @1)); }
+			| K_WITH '(' options ')'
+				{ $$ = list_make1(makeDefElem(LINK_CLAUSE_OPTIONS, (Node *) $3, @1)); }
+		;
+
+field_clauses:
+			field_clause					{ $$ = list_make1($1); }
+			| field_clauses field_clause	{ $$ = add_clause($1, $2, yyscanner); }
+		;
+
+field_clause:
+			K_TERMINATED K_BY format_string
+				{ $$ = string_clause(LINK_CLAUSE_TERMINATED, $3, @1); }
+			| K_ENCLOSED K_BY format_string
+				{ $$ = string_clause(LINK_CLAUSE_ENCLOSED, $3, @1); }
+			| K_OPTIONALLY K_ENCLOSED K_BY format_string
+				{
+					$$ = string_clause(LINK_CLAUSE_ENCLOSED, $4, @1);
+					$$->defnamespace = "OPTIONALLY";
+				}
+			| K_ESCAPED K_BY format_string
+				{ $$ = string_clause(LINK_CLAUSE_ESCAPED, $3, @1); }
+		;
+
+line_clauses:
+			line_clause						{ $$ = list_make1($1); }
+			| line_clauses line_clause		{ $$ = add_clause($1, $2, yyscanner); }
+		;
+
+line_clause:
+			K_STARTING K_BY format_string
+				{ $$ = string_clause(LINK_CLAUSE_LINE_START, $3, @1); }
+			| K_TERMINATED K_BY format_string
+				{ $$ = string_clause(LINK_CLAUSE_LINE_END, $3, @1); }
+		;
+
+/* SingleStore's own choice is gzip. */
+codec:
+			%empty					{ $$ = "gzip"; }
+			| K_GZIP				{ $$ = "gzip"; }
+			| K_ZSTD				{ $$ = "zstd"; }
+			| K_LZ4					{ $$ = "lz4"; }
+		;
+
+options:
+			option					{ $$ = list_make1($1); }
+			| options ',' option	{ $$ = lappend($1, $3); }
+		;
+
+/* As in COPY the equals sign may be left out, and a bare name is true. */
+option:
+			name
+				{ $$ = makeDefElem($1, NULL, @1); }
+			| name option_value
+				{ $$ = makeDefElem($1, $2, @1); }
+			| name '=' option_value
+				{ $$ = makeDefElem($1, $3, @1); }
+		;
+
+option_value:
+			value
+			| '(' values ')'		{ $$ = (Node *) $2; }
+			| '*'					{ $$ = (Node *) list_make1(makeString("*")); }
+		;
+
+values:
+			value					{ $$ = list_make1($1); }
+			| values ',' value		{ $$ = lappend($1, $3); }
+			| '*'					{ $$ = list_make1(makeString("*")); }
+		;
+
+value:
+			word					{ $$ = (Node *) makeString(fold(&$1)); }
+			| STRING				{ $$ = (Node *) makeString($1); }
+			| number
+		;
+
+number:
+			NUMBER					{ $$ = make_number($1); }
+			| '+' NUMBER			{ $$ = make_number($2); }
+			| '-' NUMBER			{ $$ = make_number(psprintf("-%s", $2)); }
+		;
+
+/* ---- what SingleStore has and this build has not ---- */
+
+/* What follows is not looked at. */
+not_yet:
+			K_CREATE opt_or_replace K_PIPELINE	{ refuse_statement("CREATE PIPELINE"); }
+			| K_ALTER K_PIPELINE				{ refuse_statement("ALTER PIPELINE"); }
+			| K_DROP K_PIPELINE					{ refuse_statement("DROP PIPELINE"); }
+			| K_START K_PIPELINE				{ refuse_statement("START PIPELINE"); }
+			| K_STOP K_PIPELINE					{ refuse_statement("STOP PIPELINE"); }
+			| K_TEST K_PIPELINE					{ refuse_statement("TEST PIPELINE"); }
+			| K_SHOW K_PIPELINES				{ refuse_statement("SHOW PIPELINES"); }
+			| K_SHOW K_CREATE K_PIPELINE		{ refuse_statement("SHOW CREATE PIPELINE"); }
+			| K_BACKUP							{ refuse_statement("BACKUP"); }
+			| K_RESTORE							{ refuse_statement("RESTORE"); }
+		;
+
+/* ---- names and strings ---- */
+
+link_name:
+			word
+				{
+					$$.namespace = NULL;
+					$$.name = $1.text;
+					link_check_name(&$$);
+				}
+			| word '.' word
+				{
+					$$.namespace = fold(&$1);
+					$$.name = $3.text;
+					link_check_name(&$$);
+				}
+		;
+
+/* By SQL's identifier rules. */
+name:
+			word					{ $$ = name_of(&$1, @1, yyscanner); }
+		;
+
+word:
+			any_word				{ $$.text = $1; $$.quoted = false; }
+			| DOUBLE_QUOTED			{ $$.text = $1; $$.quoted = true; }
+			| BACK_QUOTED			{ $$.text = $1; $$.quoted = true; }
+		;
+
+string:
+			STRING
+			| DOUBLE_QUOTED
+		;
+
+opt_string:
+			%empty					{ $$ = NULL; }
+			| string
+		;
+
+text_or_null:
+			string
+			| K_NULL				{ $$ = NULL; }
+		;
+
+format_string:
+			string					{ $$ = unescape($1, @1, yyscanner); }
+		;
+
+any_word:
+			WORD
+			| unreserved_word
+			| K_ROLE
+		;
+
+/* All keywords but AS, FOR, FROM, GRANT, INTO, ON, ROLE, TABLE, TO, WITH, as in SQL. */
+unreserved_word:
+			K_ALTER | K_BACKUP | K_BY | K_CASCADE | K_CHECK | K_COLUMNS | K_COMPRESSION
+			| K_CONFIG | K_CREATE | K_CREDENTIALS | K_DATA | K_DESCRIPTION | K_DROP
+			| K_ENCLOSED | K_ESCAPED | K_EXISTS | K_FIELDS | K_FORMAT | K_FULL | K_GRANTS
+			| K_GZIP | K_IDENTIFIED | K_IF | K_IGNORE | K_KAFKA | K_KEY | K_LINES | K_LINK
+			| K_LINKS | K_LIST | K_LOAD | K_LZ4 | K_NOT | K_NULL | K_OPTION | K_OPTIONALLY
+			| K_OR | K_OWNER | K_PIPELINE | K_PIPELINES | K_RENAME | K_REPLACE | K_REQUIRE
+			| K_RESTORE | K_RESTRICT | K_REVOKE | K_SCHEMA | K_SET | K_SHOW | K_START
+			| K_STARTING | K_STOP | K_TERMINATED | K_TEST | K_USE | K_ZSTD
+		;
+
+%%
+
+LinkStatement *
+link_parse_statement(const char *text)
+{
+	LinkStatement *statement = NULL;
+	int			start = link_query_start(text);
+	bool		query = link_query_begins(text + start);
+	int			offset = query ? link_query_end(text, start) : 0;
+	yyscan_t	yyscanner;
+
+	yyscanner = link_scanner_begin(text, offset, query ? BEGIN_INTO_LINK : BEGIN_STATEMENT);
+	if (link_yyparse(&statement, yyscanner) != 0)
+		elog(ERROR, "link_yyparse() failed without an error");
+	link_scanner_end(yyscanner);
+
+	if (query)
+	{
+		statement->u.transfer.query = pnstrdup(text + start, offset - start);
+		statement->u.transfer.query_offset = start;
+	}
+	return statement;
+}
+
+/* Only for what is no syntax error. */
+static void
+link_yyerror(LINK_YYLTYPE *location, LinkStatement **result, yyscan_t yyscanner,
+			 const char *message)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_STATEMENT_TOO_COMPLEX),
+			 errmsg("statement is too complex: %s", message)));
+}
+
+static int
+yyreport_syntax_error(const yypcontext_t *context, LinkStatement **result, yyscan_t yyscanner)
+{
+	yysymbol_kind_t kinds[YYNTOKENS];
+	const char *expected[YYNTOKENS + 1];
+	int			n = yypcontext_expected_tokens(context, kinds, YYNTOKENS);
+	int			n_words = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		const char *name = yysymbol_name(kinds[i]);
+
+		if (link_scanner_keyword(name, strlen(name)) != 0)
+			expected[n_words++] = name;
+	}
+	expected[n_words] = NULL;
+	link_scanner_syntax_error(yyscanner, *yypcontext_location(context), expected);
+	return 0;
+}
+
+static LinkStatement *
+make_statement(LinkStatementKind kind, const LinkName *link)
+{
+	LinkStatement *statement = palloc0(sizeof(LinkStatement));
+
+	statement->kind = kind;
+	if (link)
+		statement->link = *link;
+	return statement;
+}
+
+static void
+refuse_repeated(const char *name, int location, yyscan_t yyscanner)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("%s is given more than once", name),
+			 link_scanner_errposition(yyscanner, location)));
+}
+
+static void
+set_once(const char **clause, const char *value, const char *name,
+		 int location, yyscan_t yyscanner)
+{
+	if (*clause != NULL)
+		refuse_repeated(name, location, yyscanner);
+	*clause = value;
+}
+
+static void
+change_once(LinkClauseChange *clause, const LinkClauseChange *change,
+			const char *name, int location, yyscan_t yyscanner)
+{
+	if (clause->given)
+		refuse_repeated(name, location, yyscanner);
+	*clause = *change;
+}
+
+static List *
+add_clause(List *clauses, DefElem *clause, yyscan_t yyscanner)
+{
+	ListCell   *cell;
+
+	foreach(cell, clauses)
+		if (strcmp(lfirst_node(DefElem, cell)->defname, clause->defname) == 0)
+			refuse_repeated(clause->defname, clause->location, yyscanner);
+	return lappend(clauses, clause);
+}
+
+static List *
+add_clauses(List *clauses, List *more, yyscan_t yyscanner)
+{
+	ListCell   *cell;
+
+	foreach(cell, more)
+		clauses = add_clause(clauses, lfirst(cell), yyscanner);
+	return clauses;
+}
+
+static DefElem *
+string_clause(const char *name, char *value, int location)
+{
+	return makeDefElem(unconstify(char *, name), (Node *) makeString(value), location);
+}
+
+static char *
+fold(const LinkWord *word)
+{
+	return word->quoted ? word->text :
+		downcase_identifier(word->text, strlen(word->text), false, false);
+}
+
+/* Not cut as core cuts them: nothing of this length exists. */
+static char *
+name_of(const LinkWord *word, int location, yyscan_t yyscanner)
+{
+	if (word->text[0] == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("zero-length quoted identifier"),
+				 link_scanner_errposition(yyscanner, location)));
+	if (strlen(word->text) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("identifier is too long"),
+				 errdetail("A name has at most %d bytes.", NAMEDATALEN - 1),
+				 link_scanner_errposition(yyscanner, location)));
+	return fold(word);
+}
+
+/* SingleStore's escapes.  A backslash alone is what ESCAPED BY '\' of others means. */
+static char *
+unescape(const char *string, int location, yyscan_t yyscanner)
+{
+	StringInfoData out;
+
+	if (strcmp(string, "\\") == 0)
+		return pstrdup(string);
+	initStringInfo(&out);
+	for (const char *p = string; *p != '\0'; p++)
+	{
+		if (*p != '\\')
+		{
+			appendStringInfoChar(&out, *p);
+			continue;
+		}
+		switch (*++p)
+		{
+			case 't':
+				appendStringInfoChar(&out, '\t');
+				break;
+			case 'n':
+				appendStringInfoChar(&out, '\n');
+				break;
+			case 'r':
+				appendStringInfoChar(&out, '\r');
+				break;
+			case '\\':
+				appendStringInfoChar(&out, '\\');
+				break;
+			case '0':
+				ereport(ERROR,
+						(errcode(ERRCODE_LINK_UNSUPPORTED),
+						 errmsg("a zero byte cannot separate, enclose or escape"),
+						 link_scanner_errposition(yyscanner, location)));
+			default:
+				ereport(ERROR,
+						(errcode(ERRCODE_SYNTAX_ERROR),
+						 errmsg("invalid escape sequence in a format clause"),
+						 errhint("Escape sequences are \\t, \\n, \\r, \\0 and \\\\; a quote is doubled."),
+						 link_scanner_errposition(yyscanner, location)));
+		}
+	}
+	return out.data;
+}
+
+/* As core's scanner does it. */
+static Node *
+make_number(char *digits)
+{
+	char	   *end;
+	long		value;
+
+	errno = 0;
+	value = strtol(digits, &end, 10);
+	if (errno != 0 || value != (int) value)
+		return (Node *) makeFloat(digits);
+	return (Node *) makeInteger((int) value);
+}
+
+static void
+refuse_statement(const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LINK_UNSUPPORTED),
+			 errmsg("%s is not yet supported by this build", what)));
+}
+
+static void
+refuse_host(int location, yyscan_t yyscanner)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LINK_UNSUPPORTED),
+			 errmsg("privileges of one host only are not supported"),
+			 errhint("Leave the host out or write '%%'.  Which hosts a role may connect from is decided in pg_hba.conf."),
+			 link_scanner_errposition(yyscanner, location)));
+}
+
+static void
+refuse_account(const char *clause, int location, yyscan_t yyscanner)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LINK_UNSUPPORTED),
+			 errmsg("%s is not supported in GRANT", clause),
+			 errhint("Roles and how they log in are defined by CREATE ROLE, ALTER ROLE and pg_hba.conf.")));
+}
+
+static void
+refuse_scope(const char *schema, const char *link, int location, yyscan_t yyscanner)
+{
+	const char *quoted = pstrdup(quote_identifier(schema));
+
+	ereport(ERROR,
+			(errcode(ERRCODE_SYNTAX_ERROR),
+			 errmsg("privileges are granted on *.*, schema.* or LINK schema.name"),
+			 link ? errhint("Write LINK %s.%s for that link, or %s.* for all links of the schema.",
+							quoted, quote_identifier(link), quoted)
+			 : errhint("Write %s.* for all links of the schema.", quoted),
+			 link_scanner_errposition(yyscanner, location)));
+}

@@ -1,0 +1,179 @@
+/*-------------------------------------------------------------------------
+ *
+ * statement.h
+ *	  The statement language of link.execute: what the parser gives, and what
+ *	  its parts share.
+ *
+ *	link_parse_statement	link_gram.y: text to LinkStatement
+ *	link_query_*			query.c: where the query of SELECT ... INTO LINK ends
+ *	link_scanner_*			link_scanner.l: tokens, and errors in them
+ *	link_fn_execute			execute.c: runs a LinkStatement
+ *
+ * The parser reads no catalog, except that a schema or link name is checked for
+ * its form.  No error of it holds a string of the statement, and of a statement
+ * that may hold credentials no word either but our own keywords.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_STATEMENT_H
+#define LINK_STATEMENT_H
+
+#include "postgres.h"
+
+#include "nodes/parsenodes.h"
+#include "nodes/pg_list.h"
+
+#include "catalog/ddl.h"
+#include "catalog/links.h"
+
+typedef enum LinkStatementKind
+{
+	LINK_STMT_CREATE,
+	LINK_STMT_ALTER,
+	LINK_STMT_RENAME,
+	LINK_STMT_SET_SCHEMA,
+	LINK_STMT_SET_OWNER,
+	LINK_STMT_DROP,
+	LINK_STMT_GRANT,
+	LINK_STMT_REVOKE,
+	LINK_STMT_SHOW_LINKS,
+	LINK_STMT_SHOW_CREATE,
+	LINK_STMT_SHOW_GRANTS,
+	LINK_STMT_CHECK,
+	LINK_STMT_LIST,
+	LINK_STMT_USE,
+	LINK_STMT_EXPORT,
+	LINK_STMT_LOAD
+} LinkStatementKind;
+
+/* An identifier as typed; one without quotes means its lower case, except as a link's own name. */
+typedef struct LinkWord
+{
+	char	   *text;
+	bool		quoted;
+} LinkWord;
+
+/* ON ... of GRANT and REVOKE. */
+typedef struct LinkStatementScope
+{
+	bool		current_schema; /* ON * */
+	const char *namespace;		/* schema.*; NULL otherwise */
+	bool		on_link;		/* LINK ...: in 'link' of the statement */
+} LinkStatementScope;
+
+/*
+ * The clauses of SELECT ... INTO LINK and LOAD DATA are a list of DefElem, each
+ * name at most once.  Strings of the format clauses have their escapes resolved.
+ * ENCLOSED BY with defnamespace "OPTIONALLY" had that word before it.
+ */
+#define LINK_CLAUSE_TERMINATED		"FIELDS TERMINATED BY"	/* String */
+#define LINK_CLAUSE_ENCLOSED		"ENCLOSED BY"	/* String */
+#define LINK_CLAUSE_ESCAPED			"ESCAPED BY"	/* String */
+#define LINK_CLAUSE_LINE_START		"LINES STARTING BY" /* String */
+#define LINK_CLAUSE_LINE_END		"LINES TERMINATED BY"	/* String */
+#define LINK_CLAUSE_FORMAT			"FORMAT"	/* String */
+#define LINK_CLAUSE_COMPRESSION		"WITH COMPRESSION"	/* String */
+#define LINK_CLAUSE_KEY				"KAFKA KEY" /* String */
+#define LINK_CLAUSE_IGNORE			"IGNORE"	/* Integer or Float */
+#define LINK_CLAUSE_COLUMNS			"list of columns"	/* List of String */
+#define LINK_CLAUSE_OPTIONS			"WITH"	/* List of DefElem */
+
+/*
+ * 'link' is the link of all statements that have one, CREATE and ALTER
+ * included; the rest by kind.
+ */
+typedef struct LinkStatement
+{
+	LinkStatementKind kind;
+	LinkName	link;
+	union
+	{
+		LinkCreateArgs create;
+		LinkAlterArgs alter;
+		const char *new_name;	/* RENAME, SET_SCHEMA */
+		LinkWord	role;		/* SET_OWNER; SHOW_GRANTS, where text may be NULL */
+		struct
+		{
+			bool		if_exists;
+			bool		cascade;
+		}			drop;
+		struct
+		{
+			List	   *privileges; /* of char *: words with one space between */
+			LinkStatementScope scope;
+			List	   *grantees;	/* of LinkWord * */
+			bool		grant_option;
+			bool		cascade;
+		}			grant;		/* GRANT, REVOKE */
+		struct
+		{
+			const char *namespace;	/* NULL: the current schema */
+			bool		full;
+		}			show;
+		const char *path;		/* CHECK, where it may be NULL; LIST */
+		const char *schema;		/* USE */
+		struct
+		{
+			const char *query;	/* EXPORT */
+			int			query_offset;	/* in bytes, within the statement */
+			RangeVar   *table;	/* LOAD */
+			const char *path;
+			List	   *clauses;
+		}			transfer;
+	}			u;
+} LinkStatement;
+
+/*
+ * Parse one statement; the result is in the current memory context and may
+ * point into 'text'.  Throws 42601, 42622 or 42602 for what is malformed, 0A000
+ * for statements of SingleStore that this build does not have.
+ */
+extern LinkStatement *link_parse_statement(const char *text);
+
+/*
+ * Argument of ereport(): where in the statement, which came to us as a value,
+ * an error is.  'offset' is in bytes.  The text goes along unless it may hold
+ * credentials.
+ */
+extern int	link_statement_errposition(const char *text, int offset);
+
+/* ---- query.c ---- */
+
+/* Offset of the first thing that is neither space nor comment. */
+extern int	link_query_start(const char *text);
+
+/* Does a query begin here, and no statement of ours? */
+extern bool link_query_begins(const char *text);
+
+/* Offset of the INTO of the last INTO LINK that belongs to no parenthesis.  Throws 42601. */
+extern int	link_query_end(const char *text, int start);
+
+/* ---- between grammar and scanner ---- */
+
+union LINK_YYSTYPE;
+
+#ifndef YY_TYPEDEF_YY_SCANNER_T
+#define YY_TYPEDEF_YY_SCANNER_T
+typedef void *yyscan_t;
+#endif
+
+extern int	link_yylex(union LINK_YYSTYPE *yylval_param, int *yylloc_param, yyscan_t yyscanner);
+
+/* Tokens: 'first' (which the text does not hold), then those from 'offset' on. */
+extern yyscan_t link_scanner_begin(const char *text, int offset, int first);
+extern void link_scanner_end(yyscan_t yyscanner);
+
+/* As link_statement_errposition, for a location of the grammar. */
+extern int	link_scanner_errposition(yyscan_t yyscanner, int location);
+
+/*
+ * Throws 42601 for the token at 'location'.  'expected' are keywords that could
+ * stand there (NULL-terminated), to suggest the nearest from.
+ */
+extern void link_scanner_syntax_error(yyscan_t yyscanner, int location,
+									  const char *const *expected) pg_attribute_noreturn();
+
+/* Is the word of that length one of the grammar's keywords?  Gives its token, or 0. */
+extern int	link_scanner_keyword(const char *word, int len);
+
+#endif							/* LINK_STATEMENT_H */
