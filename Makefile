@@ -24,15 +24,15 @@ PROVE_TESTS    = $(sort $(wildcard test/t/*.pl))
 
 PKG_CONFIG ?= pkg-config
 PACKAGES    = json-c libcurl libcrypto libxml-2.0
-VERSION     = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" link.control)
-PG_CPPFLAGS = -I$(srcdir)/src -DLINK_VERSION='"$(VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+LINK_VERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" link.control)
+PG_CPPFLAGS = -I$(srcdir)/src -DLINK_VERSION='"$(LINK_VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 SHLIB_LINK  = $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
               -Wno-declaration-after-statement -Wdeclaration-after-statement $(if $(WERROR),-Werror)
 EXTRA_CLEAN = $(GRAMMAR) src/statement/link_gram.h $(OBJS:.o=.d) tmp_check
 
 # JIT bitcode needs the very clang that the server was built with; nothing here is inlined into queries.
-with_llvm = no
+override with_llvm = no
 
 PG_CONFIG ?= pg_config
 PGXS := $(shell $(PG_CONFIG) --pgxs)

@@ -102,17 +102,18 @@ parse_key(const char *source, struct json_object *object, LinkRing *ring)
 	if (id == NULL || text == NULL)
 		bad_ring(source, "each of \"keys\" is an object of two strings, \"id\" and \"key\"");
 	if (!link_key_id_usable(id, id_len))
-		bad_ring(source, psprintf("an id is 1 to %d visible ASCII characters", LINK_KEY_ID_LENGTH));
+		bad_ring(source, psprintf("the id of key %d is not 1 to %d visible ASCII characters",
+								  ring->n + 1, LINK_KEY_ID_LENGTH));
 	memcpy(key->id, id, id_len);
 	key->id[id_len] = '\0';
 	for (int i = 0; i < ring->n; i++)
 		if (strcmp(ring->keys[i].id, key->id) == 0)
-			bad_ring(source, psprintf("id \"%s\" is given twice", key->id));
+			bad_ring(source, psprintf("key %d has the id of key %d", ring->n + 1, i + 1));
 
 	/* void *, since the signature of pg_b64_decode() differs between versions */
 	if (text_len != KEY_TEXT_LENGTH ||
 		pg_b64_decode(text, (int) text_len, (void *) key->key, LINK_KEY_LENGTH) != LINK_KEY_LENGTH)
-		bad_ring(source, psprintf("key \"%s\" is not the base64 of %d bytes", key->id, LINK_KEY_LENGTH));
+		bad_ring(source, psprintf("key %d is not the base64 of %d bytes", ring->n + 1, LINK_KEY_LENGTH));
 	ring->n++;
 }
 

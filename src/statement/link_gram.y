@@ -14,6 +14,7 @@
 
 #include "nodes/makefuncs.h"
 #include "parser/scansup.h"
+#include "utils/builtins.h"
 
 #include "catalog/links.h"
 #include "errors.h"
@@ -41,7 +42,7 @@ static List *add_clause(List *clauses, DefElem *clause, yyscan_t yyscanner);
 static List *add_clauses(List *clauses, List *more, yyscan_t yyscanner);
 static DefElem *string_clause(const char *name, char *value, int location);
 static char *fold(const LinkWord *word);
-static char *name_of(const LinkWord *word, int location, yyscan_t yyscanner);
+static void check_identifier(const LinkWord *word, int location, yyscan_t yyscanner);
 static char *unescape(const char *string, int location, yyscan_t yyscanner);
 static Node *make_number(char *digits);
 static void refuse_statement(const char *what) pg_attribute_noreturn();
@@ -165,8 +166,8 @@ static void refuse_scope(const char *schema, const char *link, int location,
 %type <alter> alter_clauses
 %type <change> change
 %type <boolean> opt_or_replace opt_full opt_cascade opt_grant_option
-%type <str> string opt_string text_or_null key unreserved_word any_word privilege
-%type <str> name opt_on_schema format_string codec
+%type <str> link_type string opt_string text_or_null key unreserved_word any_word privilege
+%type <str> link_word name opt_on_schema format_string codec
 %type <word> word role_word role role_name opt_for_role
 %type <role> grantee
 %type <link> link_name
@@ -207,15 +208,7 @@ statement:
 /* ---- links ---- */
 
 create_link:
-			K_CREATE opt_or_replace K_LINK link_name K_AS word create_clauses
-				{
-					$$ = make_statement(LINK_STMT_CREATE, &$4);
-					$$->u.create = *$7;
-					$$->u.create.name = $4;
-					$$->u.create.type = $6.text;
-					$$->u.create.or_replace = $2;
-				}
-			| K_CREATE opt_or_replace K_LINK link_name K_AS STRING create_clauses
+			K_CREATE opt_or_replace K_LINK link_name K_AS link_type create_clauses
 				{
 					$$ = make_statement(LINK_STMT_CREATE, &$4);
 					$$->u.create = *$7;
@@ -223,24 +216,24 @@ create_link:
 					$$->u.create.type = $6;
 					$$->u.create.or_replace = $2;
 				}
-			| K_CREATE opt_or_replace K_LINK K_IF K_NOT K_EXISTS link_name K_AS word create_clauses
+			| K_CREATE opt_or_replace K_LINK K_IF K_NOT K_EXISTS link_name K_AS link_type create_clauses
 				{
-					$$ = make_statement(LINK_STMT_CREATE, &$7);
-					$$->u.create = *$10;
-					$$->u.create.name = $7;
-					$$->u.create.type = $9.text;
-					$$->u.create.or_replace = $2;
-					$$->u.create.if_not_exists = true;
-				}
-			| K_CREATE opt_or_replace K_LINK K_IF K_NOT K_EXISTS link_name K_AS STRING create_clauses
-				{
+					if ($2)
+						ereport(ERROR,
+								(errcode(ERRCODE_SYNTAX_ERROR),
+								 errmsg("OR REPLACE and IF NOT EXISTS exclude each other"),
+								 link_scanner_errposition(yyscanner, @4)));
 					$$ = make_statement(LINK_STMT_CREATE, &$7);
 					$$->u.create = *$10;
 					$$->u.create.name = $7;
 					$$->u.create.type = $9;
-					$$->u.create.or_replace = $2;
 					$$->u.create.if_not_exists = true;
 				}
+		;
+
+link_type:
+			word					{ $$ = $1.text; }
+			| STRING
 		;
 
 opt_or_replace:
@@ -275,10 +268,10 @@ alter_link:
 					$$->u.alter = *$4;
 					$$->u.alter.name = $3;
 				}
-			| K_ALTER K_LINK link_name K_RENAME K_TO word
+			| K_ALTER K_LINK link_name K_RENAME K_TO link_word
 				{
 					$$ = make_statement(LINK_STMT_RENAME, &$3);
-					$$->u.new_name = $6.text;
+					$$->u.new_name = $6;
 				}
 			| K_ALTER K_LINK link_name K_SET K_SCHEMA name
 				{
@@ -437,8 +430,8 @@ scope:
 				}
 			| name
 				{ refuse_scope($1, NULL, @1, yyscanner); }
-			| name '.' word
-				{ refuse_scope($1, $3.text, @1, yyscanner); }
+			| name '.' link_word
+				{ refuse_scope($1, $3, @1, yyscanner); }
 		;
 
 grantees:
@@ -479,7 +472,7 @@ role:
 role_name:
 			role_word
 				{
-					name_of(&$1, @1, yyscanner);
+					check_identifier(&$1, @1, yyscanner);
 					$$ = $1;
 				}
 		;
@@ -724,23 +717,37 @@ not_yet:
 /* ---- names and strings ---- */
 
 link_name:
-			word
+			link_word
 				{
 					$$.namespace = NULL;
-					$$.name = $1.text;
-					link_check_name(&$$);
+					$$.name = $1;
 				}
-			| word '.' word
+			| name '.' link_word
 				{
-					$$.namespace = fold(&$1);
-					$$.name = $3.text;
-					link_check_name(&$$);
+					$$.namespace = $1;
+					$$.name = $3;
 				}
 		;
 
-/* By SQL's identifier rules. */
+/* A link's own name is kept as typed. */
+link_word:
+			word
+				{
+					LinkName	link = {NULL, $1.text};
+
+					check_identifier(&$1, @1, yyscanner);
+					link_check_name(&link);
+					$$ = $1.text;
+				}
+		;
+
+/* Others are by SQL's identifier rules. */
 name:
-			word					{ $$ = name_of(&$1, @1, yyscanner); }
+			word
+				{
+					check_identifier(&$1, @1, yyscanner);
+					$$ = fold(&$1);
+				}
 		;
 
 word:
@@ -913,8 +920,8 @@ fold(const LinkWord *word)
 }
 
 /* Not cut as core cuts them: nothing of this length exists. */
-static char *
-name_of(const LinkWord *word, int location, yyscan_t yyscanner)
+static void
+check_identifier(const LinkWord *word, int location, yyscan_t yyscanner)
 {
 	if (word->text[0] == '\0')
 		ereport(ERROR,
@@ -927,7 +934,6 @@ name_of(const LinkWord *word, int location, yyscan_t yyscanner)
 				 errmsg("identifier is too long"),
 				 errdetail("A name has at most %d bytes.", NAMEDATALEN - 1),
 				 link_scanner_errposition(yyscanner, location)));
-	return fold(word);
 }
 
 /* SingleStore's escapes.  A backslash alone is what ESCAPED BY '\' of others means. */
@@ -965,6 +971,7 @@ unescape(const char *string, int location, yyscan_t yyscanner)
 						(errcode(ERRCODE_LINK_UNSUPPORTED),
 						 errmsg("a zero byte cannot separate, enclose or escape"),
 						 link_scanner_errposition(yyscanner, location)));
+				break;
 			default:
 				ereport(ERROR,
 						(errcode(ERRCODE_SYNTAX_ERROR),

@@ -1,0 +1,570 @@
+/*-------------------------------------------------------------------------
+ *
+ * hygiene.c
+ *	  Keeping typed credentials out of the server log, of pg_stat_activity and
+ *	  of what other extensions keep of a statement's text.
+ *
+ * A statement is judged by its text alone, because the text has to be hidden
+ * also where it does not even parse: it is sensitive if it holds a marker, that
+ * is the name of a function that takes credentials, of a secret key, or LINK
+ * followed by CREDENTIALS.  So is EXECUTE of a prepared statement whose text is
+ * sensitive, and from that moment on a statement in which a sensitive one runs
+ * (a function that wraps ours).
+ *
+ * Three things are done about it:
+ *
+ * - Log lines and errors of a sensitive statement lose STATEMENT, CONTEXT and
+ *   every text that is not ours.  Of messages the format remains, which is
+ *   constant text of the program, with "..." for its values: "syntax error at or
+ *   near "..."".  (Field by field: see hygiene_emit_log.)
+ * - pg_stat_activity shows LEFT_OUT from the first hook on that runs.
+ * - Whoever comes after us in planning, execution and utility commands
+ *   (pg_stat_statements, auto_explain, parallel workers) is given a text of the
+ *   same length that says no more than LEFT_OUT.
+ *
+ * What all of this cannot reach is listed in the README.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/extension.h"
+#include "commands/prepare.h"
+#include "executor/executor.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "optimizer/planner.h"
+#include "parser/analyze.h"
+#include "storage/ipc.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+#include "utils/backend_status.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+
+#include "catalog/options.h"
+#include "errors.h"
+#include "guc.h"
+#include "hygiene.h"
+#include "provider/provider.h"
+
+/*
+ * What stands in for a text.  It is a marker itself, so that what was left out
+ * once is known as sensitive ever after: in a parallel worker, in a prepared
+ * statement.  pg_stat_statements cuts pieces out of it and sends them through
+ * core's lexer, so it must have no quote and no comment.
+ */
+#define LEFT_OUT_MARKER "statement with credentials"
+#define LEFT_OUT LEFT_OUT_MARKER " left out by link"
+
+/* Bytes of white space and comments that may stand between EXECUTE and a name. */
+#define MAX_GAP 256
+
+/*
+ * Besides the names of secret keys.  Some are only the characteristic part of a
+ * longer name, so that a typing error in the rest of it does no harm.
+ */
+static const char *const fixed_markers[] = {
+	"create_link",
+	"alter_link",
+	"link_credential",			/* set_link_credential */
+	"aws_secret",
+	"secret_access",
+	LEFT_OUT_MARKER
+};
+
+/* All markers, NULL-terminated, and the bytes that something to look for begins with. */
+static const char *markers[64];
+static bool beginnings[256];
+
+static const char *preload = "no";
+
+/* Start of the statement that was found to be sensitive while it ran, or 0. */
+static TimestampTz marked_statement = 0;
+
+static emit_log_hook_type prev_emit_log = NULL;
+static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
+static planner_hook_type prev_planner = NULL;
+static ExecutorStart_hook_type prev_executor_start = NULL;
+static ProcessUtility_hook_type prev_utility = NULL;
+
+/*
+ * Looking at texts.  Everything here may run in any process and at any time:
+ * one pass, no allocation, no error.
+ */
+
+static bool
+is_word_char(char c)
+{
+	return IS_HIGHBIT_SET(c) || c == '_' || c == '$' ||
+		(c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Without regard to the case of ASCII letters. */
+static bool
+begins_with(const char *text, const char *with)
+{
+	for (; *with; text++, with++)
+		if (pg_ascii_tolower((unsigned char) *text) != pg_ascii_tolower((unsigned char) *with))
+			return false;
+	return true;
+}
+
+/* LINK as the keyword of a statement of ours, not as the name of a schema or column. */
+static bool
+is_link_keyword(const char *text, const char *p)
+{
+	return begins_with(p, "link") &&
+		(p == text || !(is_word_char(p[-1]) || p[-1] == '.')) &&
+		p[4] != '\0' && strchr(" \t\n\r\f\v\"`/-", p[4]) != NULL;
+}
+
+/* CREDENTIALS and what it may be mistyped as, but not the column credential_keys. */
+static bool
+is_credentials_keyword(const char *text, const char *p)
+{
+	if (!begins_with(p, "creden") || (p > text && is_word_char(p[-1])))
+		return false;
+	while ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z'))
+		p++;
+	return !is_word_char(*p);
+}
+
+bool
+link_text_is_sensitive(const char *text)
+{
+	bool		link_seen = false;
+
+	if (text == NULL)
+		return false;
+	for (const char *p = text; *p; p++)
+	{
+		if (!beginnings[(unsigned char) *p])
+			continue;
+		for (const char *const *marker = markers; *marker; marker++)
+			if (begins_with(p, *marker))
+				return true;
+		if (link_seen)
+		{
+			if (is_credentials_keyword(text, p))
+				return true;
+		}
+		else
+			link_seen = is_link_keyword(text, p);
+	}
+	return false;
+}
+
+/* The name that follows EXECUTE, as core would read it; empty if there is none. */
+static void
+read_prepared_name(const char *p, char name[NAMEDATALEN])
+{
+	const char *limit = p + MAX_GAP;
+	int			len = 0;
+
+	while (p < limit && *p)
+	{
+		const char *end = NULL;
+
+		if (strchr(" \t\n\r\f\v", *p))
+			end = p;
+		else if (p[0] == '-' && p[1] == '-')
+			end = strchr(p, '\n');
+		else if (p[0] == '/' && p[1] == '*' && (end = strstr(p + 2, "*/")) != NULL)
+			end++;
+		if (end == NULL)
+			break;
+		p = end + 1;
+	}
+
+	if (*p == '"')
+	{
+		for (p++; *p && len < NAMEDATALEN - 1; p++)
+		{
+			if (*p == '"' && *++p != '"')
+				break;
+			name[len++] = *p;
+		}
+	}
+	else
+	{
+		for (; is_word_char(*p) && len < NAMEDATALEN - 1; p++)
+			name[len++] = pg_ascii_tolower((unsigned char) *p);
+	}
+	name[len] = '\0';
+}
+
+/* Does the text EXECUTE a prepared statement that is sensitive? */
+static bool
+executes_sensitive(const char *text)
+{
+	for (const char *p = text; *p; p++)
+	{
+		char		name[NAMEDATALEN];
+		PreparedStatement *prepared;
+
+		if ((*p != 'e' && *p != 'E') || !begins_with(p, "execute") ||
+			is_word_char(p[7]) || (p > text && is_word_char(p[-1])))
+			continue;
+		read_prepared_name(p + 7, name);
+		/* a look into this process's memory: it neither allocates nor throws */
+		prepared = FetchPreparedStatement(name, false);
+		if (prepared && link_text_is_sensitive(prepared->plansource->query_string))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The text of a statement within the one that the client sent, or that one.
+ * The install script names our functions, and its errors should be readable.
+ */
+static bool
+inner_text_is_sensitive(const char *text)
+{
+	return !creating_extension && link_text_is_sensitive(text);
+}
+
+/*
+ * The statement that the client sent, in this process.  It is asked at every
+ * log line, so the answer is kept as long as text and statement are the same.
+ */
+static bool
+statement_is_sensitive(void)
+{
+	static const char *judged_text = NULL;
+	static TimestampTz judged_statement = 0;
+	static bool judgement = false;
+	TimestampTz statement = GetCurrentStatementStartTimestamp();
+
+	if (debug_query_string == NULL)
+		return false;
+	if (marked_statement != 0 && marked_statement == statement)
+		return true;
+	if (judged_text != debug_query_string || judged_statement != statement || statement == 0)
+	{
+		judgement = link_text_is_sensitive(debug_query_string) ||
+			executes_sensitive(debug_query_string);
+		judged_text = debug_query_string;
+		judged_statement = statement;
+	}
+	return judgement;
+}
+
+/*
+ * The running statement is sensitive, whatever its own text looks like.  Core
+ * shows the text anew at each message of the extended protocol, so this is
+ * repeated as often as a hook sees it.
+ */
+static void
+mark_statement(void)
+{
+	uint64		query_id;
+
+	/* no statement, as in a function call of the fast path: nothing is shown */
+	if (debug_query_string == NULL)
+		return;
+	marked_statement = GetCurrentStatementStartTimestamp();
+	query_id = pgstat_get_my_query_id();
+	pgstat_report_activity(STATE_RUNNING, LEFT_OUT);
+	if (query_id != 0)
+		pgstat_report_query_id(query_id, true);
+}
+
+/*
+ * What is handed on instead of a sensitive text.  It is as long, because others
+ * cut the statement at 'location' out of it, and count error positions in it.
+ */
+static char *
+left_out_text(MemoryContext context, const char *text, int location)
+{
+	Size		len = strlen(text);
+	Size		start = location > 0 && location < len ? location : 0;
+	Size		size = Max(len, start + strlen(LEFT_OUT));
+	char	   *result = MemoryContextAllocHuge(context, size + 1);
+
+	memset(result, ' ', size);
+	memcpy(result + start, LEFT_OUT, strlen(LEFT_OUT));
+	result[size] = '\0';
+	return result;
+}
+
+/*
+ * The log.
+ */
+
+/*
+ * The message without its values.  Its format is constant text, unlike what
+ * was filled in; core leaves it NULL where it does not know it.
+ */
+static char *
+message_without_values(const ErrorData *edata)
+{
+	const char *p = edata->message_id ? dgettext(edata->domain, edata->message_id) : "%s";
+	bool		values = false;
+	StringInfoData out;
+
+	initStringInfo(&out);
+	while (*p)
+	{
+		if (*p != '%')
+			appendStringInfoChar(&out, *p++);
+		else if (p[1] == '%')
+		{
+			appendStringInfoChar(&out, '%');
+			p += 2;
+		}
+		else
+		{
+			/* flags, width, precision, position and length; then the conversion */
+			p++;
+			p += strspn(p, "0123456789-+ #'.*$hlLqjzt");
+			if (*p)
+				p++;
+			appendStringInfoString(&out, "...");
+			values = true;
+		}
+	}
+	if (values)
+		appendStringInfoString(&out, " (" LEFT_OUT ")");
+	return out.data;
+}
+
+/* Core pfree()s the fields of a log line, so they have to be palloc'd, or NULL. */
+static void
+replace_text(char **field, char *text)
+{
+	if (*field)
+		pfree(*field);
+	*field = text;
+}
+
+static void
+leave_out(char **field, bool sensitive)
+{
+	if (*field && (sensitive || link_text_is_sensitive(*field)))
+		replace_text(field, sensitive ? NULL : pstrdup(LEFT_OUT));
+}
+
+/*
+ * Blank what may hold credentials.
+ *
+ * Of a sensitive statement that is every text but our own message, detail and
+ * hint, which hold none by construction (errors.h).  The same if a sensitive
+ * statement is named as the place of the error: it failed before any other hook
+ * could see it.  Elsewhere it is just the field with the marker, such as the
+ * postmaster's "Failed process was running" or a deadlock's list of statements.
+ *
+ * This runs before others who want to see log lines; those loaded after us
+ * come first.
+ */
+static void
+hygiene_emit_log(ErrorData *edata)
+{
+	MemoryContext oldcontext = MemoryContextSwitchTo(edata->assoc_context);
+	bool		ours = edata->domain && strcmp(edata->domain, LINK_TEXTDOMAIN) == 0;
+	bool		sensitive = link_text_is_sensitive(edata->context) ||
+		link_text_is_sensitive(edata->internalquery);
+
+	/*
+	 * While a process exits, the statement's text may be gone already (it was in
+	 * shared memory, in a parallel worker), so it must not be looked at.
+	 */
+	if (proc_exit_inprogress)
+		edata->hide_stmt = true;
+	else if (sensitive || statement_is_sensitive())
+	{
+		sensitive = true;
+		mark_statement();
+	}
+
+	if (sensitive)
+	{
+		edata->hide_stmt = true;
+		edata->hide_ctx = true;
+		edata->internalpos = 0;
+	}
+	leave_out(&edata->context, sensitive);
+	leave_out(&edata->internalquery, sensitive);
+	leave_out(&edata->backtrace, sensitive);
+	if (!ours)
+	{
+		if (sensitive || link_text_is_sensitive(edata->message))
+			replace_text(&edata->message, message_without_values(edata));
+		leave_out(&edata->detail, sensitive);
+		leave_out(&edata->detail_log, sensitive);
+		leave_out(&edata->hint, sensitive);
+	}
+	MemoryContextSwitchTo(oldcontext);
+
+	if (prev_emit_log)
+		prev_emit_log(edata);
+}
+
+/*
+ * The way of a statement: analysis, planning, execution or utility command.
+ */
+
+static void
+hygiene_post_parse_analyze(ParseState *pstate, Query *query, JumbleState *jstate)
+{
+	const char *text = pstate->p_sourcetext;
+
+	if (inner_text_is_sensitive(text))
+	{
+		mark_statement();
+		if (prev_post_parse_analyze)
+			pstate->p_sourcetext = left_out_text(CurrentMemoryContext, text, query->stmt_location);
+	}
+	if (prev_post_parse_analyze)
+		prev_post_parse_analyze(pstate, query, jstate);
+	pstate->p_sourcetext = text;
+}
+
+/* A cached plan that is made again comes by here only. */
+static PlannedStmt *
+hygiene_planner(Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
+{
+	if (inner_text_is_sensitive(query_string))
+	{
+		mark_statement();
+		query_string = left_out_text(CurrentMemoryContext, query_string, parse->stmt_location);
+	}
+	if (prev_planner)
+		return prev_planner(parse, query_string, cursor_options, params);
+	return standard_planner(parse, query_string, cursor_options, params);
+}
+
+/*
+ * Where the portal was given the same text, it gets the new one too: core shows
+ * and logs it at each Execute message, and pg_cursors lists it.
+ */
+static void
+hygiene_executor_start(QueryDesc *desc, int eflags)
+{
+	const char *text = desc->sourceText;
+
+	if (inner_text_is_sensitive(text))
+	{
+		int			location = desc->plannedstmt->stmt_location;
+
+		mark_statement();
+		if (ActivePortal && ActivePortal->sourceText == text)
+		{
+			desc->sourceText = left_out_text(ActivePortal->portalContext, text, location);
+			ActivePortal->sourceText = desc->sourceText;
+		}
+		else
+			desc->sourceText = left_out_text(GetMemoryChunkContext(desc), text, location);
+	}
+	if (prev_executor_start)
+		prev_executor_start(desc, eflags);
+	else
+		standard_ExecutorStart(desc, eflags);
+}
+
+/* Core uses a utility command's text for error positions, and keeps it for PREPARE and DECLARE. */
+static void
+hygiene_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tree,
+				ProcessUtilityContext context, ParamListInfo params,
+				QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	if (!creating_extension &&
+		(link_text_is_sensitive(query_string) || executes_sensitive(query_string)))
+	{
+		mark_statement();
+		query_string = left_out_text(CurrentMemoryContext, query_string, pstmt->stmt_location);
+	}
+	if (prev_utility)
+		prev_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+	else
+		standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
+}
+
+/*
+ * Start, and what others ask.
+ */
+
+static void
+add_marker(const char *marker)
+{
+	int			n = 0;
+
+	while (markers[n])
+		n++;
+	if (n >= lengthof(markers) - 1)
+		elog(ERROR, "too many markers of credentials");
+	markers[n] = marker;
+	beginnings[pg_ascii_tolower((unsigned char) marker[0])] = true;
+	beginnings[pg_ascii_toupper((unsigned char) marker[0])] = true;
+}
+
+static void
+add_secret_keys(const LinkOptionDef *defs)
+{
+	for (; defs && defs->name; defs++)
+		if (defs->flags & LINK_OPTION_SECRET)
+			add_marker(defs->name);
+}
+
+void
+link_hygiene_init(void)
+{
+	const LinkProvider *provider;
+
+	for (int i = 0; i < lengthof(fixed_markers); i++)
+		add_marker(fixed_markers[i]);
+	/* of all types, those of a later build too: a secret is typed before that is found out */
+	add_secret_keys(link_common_options);
+	for (int i = 0; (provider = link_provider_nth(i)) != NULL; i++)
+		add_secret_keys(provider->options);
+	/* LINK and CREDENTIALS */
+	beginnings['l'] = beginnings['L'] = true;
+	beginnings['c'] = beginnings['C'] = true;
+
+	/* libraries of session_preload_libraries and its kin are loaded while a backend initializes */
+	if (process_shared_preload_libraries_in_progress)
+		preload = "shared";
+	else if (IsInitProcessingMode())
+		preload = "session";
+
+	prev_emit_log = emit_log_hook;
+	emit_log_hook = hygiene_emit_log;
+	prev_post_parse_analyze = post_parse_analyze_hook;
+	post_parse_analyze_hook = hygiene_post_parse_analyze;
+	prev_planner = planner_hook;
+	planner_hook = hygiene_planner;
+	prev_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = hygiene_executor_start;
+	prev_utility = ProcessUtility_hook;
+	ProcessUtility_hook = hygiene_utility;
+}
+
+const char *
+link_hygiene_preload(void)
+{
+	return preload;
+}
+
+void
+link_hygiene_require(void)
+{
+	static bool warned = false;
+
+	mark_statement();
+	if (strcmp(preload, "no") != 0)
+		return;
+	if (link_require_hygiene)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("credentials are refused while library \"link\" is not preloaded"),
+				 errdetail("link.require_hygiene is on, and the server log may show this statement."),
+				 errhint("Set session_preload_libraries = 'link' and connect again.")));
+	if (!warned)
+		ereport(WARNING,
+				(errmsg("the server log may show credentials that are typed in this session"),
+				 errdetail("Library \"link\" is not preloaded."),
+				 errhint("Set session_preload_libraries = 'link' and connect again.")));
+	warned = true;
+}
