@@ -4,12 +4,9 @@
  *	  Keeping typed credentials out of the server log, of pg_stat_activity and
  *	  of what other extensions keep of a statement's text.
  *
- * A statement is judged by its text alone, because the text has to be hidden
- * also where it does not even parse: it is sensitive if it holds a marker, that
- * is the name of a function that takes credentials, of a secret key, or LINK
- * followed by CREDENTIALS.  So is EXECUTE of a prepared statement whose text is
- * sensitive, and from that moment on a statement in which a sensitive one runs
- * (a function that wraps ours).
+ * Which texts are sensitive is decided in hygiene_text.c.  So is EXECUTE of a
+ * prepared statement whose text is, and from that moment on a statement in which
+ * a sensitive one runs (a function that wraps ours).
  *
  * Three things are done about it:
  *
@@ -17,10 +14,10 @@
  *   every text that is not ours.  Of messages the format remains, which is
  *   constant text of the program, with "..." for its values: "syntax error at or
  *   near "..."".  (Field by field: see hygiene_emit_log.)
- * - pg_stat_activity shows LEFT_OUT from the first hook on that runs.
+ * - pg_stat_activity shows LINK_LEFT_OUT from the first hook on that runs.
  * - Whoever comes after us in planning, execution and utility commands
  *   (pg_stat_statements, auto_explain, parallel workers) is given a text of the
- *   same length that says no more than LEFT_OUT.
+ *   same length that says no more than LINK_LEFT_OUT.
  *
  * What all of this cannot reach is listed in the README.
  *
@@ -30,53 +27,23 @@
 
 #include "access/xact.h"
 #include "commands/extension.h"
-#include "commands/prepare.h"
 #include "executor/executor.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
 #include "storage/ipc.h"
+#include "tcop/pquery.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
 #include "utils/backend_status.h"
 #include "utils/memutils.h"
 #include "utils/portal.h"
 
-#include "catalog/options.h"
 #include "errors.h"
 #include "guc.h"
 #include "hygiene.h"
-#include "provider/provider.h"
-
-/*
- * What stands in for a text.  It is a marker itself, so that what was left out
- * once is known as sensitive ever after: in a parallel worker, in a prepared
- * statement.  pg_stat_statements cuts pieces out of it and sends them through
- * core's lexer, so it must have no quote and no comment.
- */
-#define LEFT_OUT_MARKER "statement with credentials"
-#define LEFT_OUT LEFT_OUT_MARKER " left out by link"
-
-/* Bytes of white space and comments that may stand between EXECUTE and a name. */
-#define MAX_GAP 256
-
-/*
- * Besides the names of secret keys.  Some are only the characteristic part of a
- * longer name, so that a typing error in the rest of it does no harm.
- */
-static const char *const fixed_markers[] = {
-	"create_link",
-	"alter_link",
-	"link_credential",			/* set_link_credential */
-	"aws_secret",
-	"secret_access",
-	LEFT_OUT_MARKER
-};
-
-/* All markers, NULL-terminated, and the bytes that something to look for begins with. */
-static const char *markers[64];
-static bool beginnings[256];
+#include "hygiene_text.h"
 
 static const char *preload = "no";
 
@@ -88,133 +55,6 @@ static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
 static planner_hook_type prev_planner = NULL;
 static ExecutorStart_hook_type prev_executor_start = NULL;
 static ProcessUtility_hook_type prev_utility = NULL;
-
-/*
- * Looking at texts.  Everything here may run in any process and at any time:
- * one pass, no allocation, no error.
- */
-
-static bool
-is_word_char(char c)
-{
-	return IS_HIGHBIT_SET(c) || c == '_' || c == '$' ||
-		(c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-/* Without regard to the case of ASCII letters. */
-static bool
-begins_with(const char *text, const char *with)
-{
-	for (; *with; text++, with++)
-		if (pg_ascii_tolower((unsigned char) *text) != pg_ascii_tolower((unsigned char) *with))
-			return false;
-	return true;
-}
-
-/* LINK as the keyword of a statement of ours, not as the name of a schema or column. */
-static bool
-is_link_keyword(const char *text, const char *p)
-{
-	return begins_with(p, "link") &&
-		(p == text || !(is_word_char(p[-1]) || p[-1] == '.')) &&
-		p[4] != '\0' && strchr(" \t\n\r\f\v\"`/-", p[4]) != NULL;
-}
-
-/* CREDENTIALS and what it may be mistyped as, but not the column credential_keys. */
-static bool
-is_credentials_keyword(const char *text, const char *p)
-{
-	if (!begins_with(p, "creden") || (p > text && is_word_char(p[-1])))
-		return false;
-	while ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z'))
-		p++;
-	return !is_word_char(*p);
-}
-
-bool
-link_text_is_sensitive(const char *text)
-{
-	bool		link_seen = false;
-
-	if (text == NULL)
-		return false;
-	for (const char *p = text; *p; p++)
-	{
-		if (!beginnings[(unsigned char) *p])
-			continue;
-		for (const char *const *marker = markers; *marker; marker++)
-			if (begins_with(p, *marker))
-				return true;
-		if (link_seen)
-		{
-			if (is_credentials_keyword(text, p))
-				return true;
-		}
-		else
-			link_seen = is_link_keyword(text, p);
-	}
-	return false;
-}
-
-/* The name that follows EXECUTE, as core would read it; empty if there is none. */
-static void
-read_prepared_name(const char *p, char name[NAMEDATALEN])
-{
-	const char *limit = p + MAX_GAP;
-	int			len = 0;
-
-	while (p < limit && *p)
-	{
-		const char *end = NULL;
-
-		if (strchr(" \t\n\r\f\v", *p))
-			end = p;
-		else if (p[0] == '-' && p[1] == '-')
-			end = strchr(p, '\n');
-		else if (p[0] == '/' && p[1] == '*' && (end = strstr(p + 2, "*/")) != NULL)
-			end++;
-		if (end == NULL)
-			break;
-		p = end + 1;
-	}
-
-	if (*p == '"')
-	{
-		for (p++; *p && len < NAMEDATALEN - 1; p++)
-		{
-			if (*p == '"' && *++p != '"')
-				break;
-			name[len++] = *p;
-		}
-	}
-	else
-	{
-		for (; is_word_char(*p) && len < NAMEDATALEN - 1; p++)
-			name[len++] = pg_ascii_tolower((unsigned char) *p);
-	}
-	name[len] = '\0';
-}
-
-/* Does the text EXECUTE a prepared statement that is sensitive? */
-static bool
-executes_sensitive(const char *text)
-{
-	for (const char *p = text; *p; p++)
-	{
-		char		name[NAMEDATALEN];
-		PreparedStatement *prepared;
-
-		if ((*p != 'e' && *p != 'E') || !begins_with(p, "execute") ||
-			is_word_char(p[7]) || (p > text && is_word_char(p[-1])))
-			continue;
-		read_prepared_name(p + 7, name);
-		/* a look into this process's memory: it neither allocates nor throws */
-		prepared = FetchPreparedStatement(name, false);
-		if (prepared && link_text_is_sensitive(prepared->plansource->query_string))
-			return true;
-	}
-	return false;
-}
 
 /*
  * The text of a statement within the one that the client sent, or that one.
@@ -245,7 +85,7 @@ statement_is_sensitive(void)
 	if (judged_text != debug_query_string || judged_statement != statement || statement == 0)
 	{
 		judgement = link_text_is_sensitive(debug_query_string) ||
-			executes_sensitive(debug_query_string);
+			link_text_executes_sensitive(debug_query_string);
 		judged_text = debug_query_string;
 		judged_statement = statement;
 	}
@@ -267,7 +107,7 @@ mark_statement(void)
 		return;
 	marked_statement = GetCurrentStatementStartTimestamp();
 	query_id = pgstat_get_my_query_id();
-	pgstat_report_activity(STATE_RUNNING, LEFT_OUT);
+	pgstat_report_activity(STATE_RUNNING, LINK_LEFT_OUT);
 	if (query_id != 0)
 		pgstat_report_query_id(query_id, true);
 }
@@ -281,11 +121,11 @@ left_out_text(MemoryContext context, const char *text, int location)
 {
 	Size		len = strlen(text);
 	Size		start = location > 0 && location < len ? location : 0;
-	Size		size = Max(len, start + strlen(LEFT_OUT));
+	Size		size = Max(len, start + strlen(LINK_LEFT_OUT));
 	char	   *result = MemoryContextAllocHuge(context, size + 1);
 
 	memset(result, ' ', size);
-	memcpy(result + start, LEFT_OUT, strlen(LEFT_OUT));
+	memcpy(result + start, LINK_LEFT_OUT, strlen(LINK_LEFT_OUT));
 	result[size] = '\0';
 	return result;
 }
@@ -327,7 +167,7 @@ message_without_values(const ErrorData *edata)
 		}
 	}
 	if (values)
-		appendStringInfoString(&out, " (" LEFT_OUT ")");
+		appendStringInfoString(&out, " (" LINK_LEFT_OUT ")");
 	return out.data;
 }
 
@@ -344,7 +184,7 @@ static void
 leave_out(char **field, bool sensitive)
 {
 	if (*field && (sensitive || link_text_is_sensitive(*field)))
-		replace_text(field, sensitive ? NULL : pstrdup(LEFT_OUT));
+		replace_text(field, sensitive ? NULL : pstrdup(LINK_LEFT_OUT));
 }
 
 /*
@@ -471,7 +311,7 @@ hygiene_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tre
 				QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
 	if (!creating_extension &&
-		(link_text_is_sensitive(query_string) || executes_sensitive(query_string)))
+		(link_text_is_sensitive(query_string) || link_text_executes_sensitive(query_string)))
 	{
 		mark_statement();
 		query_string = left_out_text(CurrentMemoryContext, query_string, pstmt->stmt_location);
@@ -486,42 +326,10 @@ hygiene_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tre
  * Start, and what others ask.
  */
 
-static void
-add_marker(const char *marker)
-{
-	int			n = 0;
-
-	while (markers[n])
-		n++;
-	if (n >= lengthof(markers) - 1)
-		elog(ERROR, "too many markers of credentials");
-	markers[n] = marker;
-	beginnings[pg_ascii_tolower((unsigned char) marker[0])] = true;
-	beginnings[pg_ascii_toupper((unsigned char) marker[0])] = true;
-}
-
-static void
-add_secret_keys(const LinkOptionDef *defs)
-{
-	for (; defs && defs->name; defs++)
-		if (defs->flags & LINK_OPTION_SECRET)
-			add_marker(defs->name);
-}
-
 void
 link_hygiene_init(void)
 {
-	const LinkProvider *provider;
-
-	for (int i = 0; i < lengthof(fixed_markers); i++)
-		add_marker(fixed_markers[i]);
-	/* of all types, those of a later build too: a secret is typed before that is found out */
-	add_secret_keys(link_common_options);
-	for (int i = 0; (provider = link_provider_nth(i)) != NULL; i++)
-		add_secret_keys(provider->options);
-	/* LINK and CREDENTIALS */
-	beginnings['l'] = beginnings['L'] = true;
-	beginnings['c'] = beginnings['C'] = true;
+	link_markers_init();
 
 	/* libraries of session_preload_libraries and its kin are loaded while a backend initializes */
 	if (process_shared_preload_libraries_in_progress)

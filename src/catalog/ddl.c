@@ -86,7 +86,7 @@ link_refuse_duplicate(const char *namespace, const char *name)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_LINK_DUPLICATE),
-			 errmsg("link \"%s\" already exists", quote_qualified_identifier(namespace, name))));
+			 errmsg("link %s already exists", quote_qualified_identifier(namespace, name))));
 }
 
 LinkRow *
@@ -102,8 +102,8 @@ link_lock_row(const LinkName *name, LinkAcl needed)
 	if (row == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_UNDEFINED),
-				 errmsg("link \"%s\" does not exist",
-						name->namespace ? quote_qualified_identifier(name->namespace, name->name) : name->name),
+				 errmsg("link %s does not exist",
+						name->namespace ? quote_qualified_identifier(name->namespace, name->name) : quote_identifier(name->name)),
 				 errdetail("It was dropped by another session meanwhile.")));
 	link_acl_require(row, needed);
 	return row;
@@ -198,44 +198,6 @@ can_open(const bytea *sealed)
 	return found;
 }
 
-/* A value as text becomes what the key's type is; a wrong one is told by the checks. */
-static struct json_object *
-value_from_text(const LinkOptionDef *def, const char *what, const char *key, const char *value)
-{
-	struct json_object *result = NULL;
-
-	if (def == NULL)
-		return json_object_new_string(value);
-	switch (def->type)
-	{
-		case LINK_OPTION_BOOLEAN:
-			if (pg_strcasecmp(value, "true") == 0 || pg_strcasecmp(value, "false") == 0)
-				result = json_object_new_boolean(pg_strcasecmp(value, "true") == 0);
-			break;
-		case LINK_OPTION_INTEGER:
-			if (strlen(value) < 10 && *value != '\0' && strspn(value, "0123456789") == strlen(value))
-				result = json_object_new_int(atoi(value));
-			break;
-		case LINK_OPTION_STRINGS:
-		case LINK_OPTION_URLS:
-			if (value[strspn(value, " \t\r\n")] == '[')
-			{
-				StringInfoData text;
-				struct json_object *wrapped;
-
-				initStringInfo(&text);
-				appendStringInfo(&text, "{\"%s\":%s}", def->name, value);
-				wrapped = link_json_parse(what, text.data, text.len);
-				json_object_object_get_ex(wrapped, def->name, &result);
-				json_object_get(result);
-			}
-			break;
-		default:
-			break;
-	}
-	return result ? result : json_object_new_string(value);
-}
-
 /* Replace, add or (value NULL) remove one key. */
 static void
 change_key(const LinkOptionDef *defs, const char *what, struct json_object *clause,
@@ -243,7 +205,10 @@ change_key(const LinkOptionDef *defs, const char *what, struct json_object *clau
 {
 	const LinkOptionDef *def = link_option_find(defs, key);
 	struct json_object *old;
-	struct json_object *new = value ? value_from_text(def, what, key, value) : NULL;
+	struct json_object *new = NULL;
+
+	if (value)
+		new = def ? link_option_from_text(def, value) : json_object_new_string(value);
 
 	if (json_object_object_get_ex(clause, key, &old))
 	{
@@ -301,14 +266,14 @@ check_change(const LinkRow *row, struct json_object *old_config, struct json_obj
 		!link_is_owner(GetUserId(), row))
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
-				 errmsg("permission denied to change \"%s\" of link \"%s\"", key, link_qualified_name(row)),
+				 errmsg("permission denied to change \"%s\" of link %s", key, link_qualified_name(row)),
 				 errdetail("It limits what the link may be used for: only its owner may change it.")));
 
 	if (!whole_credentials && row->credentials != NULL &&
 		link_options_differ(defs, LINK_CONFIG, LINK_OPTION_ORIGIN, old_config, new_config, &key))
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
-				 errmsg("changing \"%s\" of link \"%s\" needs its credentials again", key, link_qualified_name(row)),
+				 errmsg("changing \"%s\" of link %s needs its credentials again", key, link_qualified_name(row)),
 				 errdetail("Credentials are bound to where they are sent."),
 				 errhint("Give CREDENTIALS, whole, in the same statement.")));
 }
@@ -317,8 +282,8 @@ check_change(const LinkRow *row, struct json_object *old_config, struct json_obj
  * Writing the row.
  */
 
-static bool
-any_sealed_row(void)
+bool
+link_nothing_sealed(void)
 {
 	LinkScan	scan;
 	HeapTuple	tuple;
@@ -328,19 +293,7 @@ any_sealed_row(void)
 	while (!found && HeapTupleIsValid(tuple = link_scan_next(&scan)))
 		found = !heap_attisnull(tuple, LINK_COL_CREDENTIALS, RelationGetDescr(scan.rel));
 	link_scan_end(&scan);
-	return found;
-}
-
-bytea *
-link_seal_current(int64 id, const char *type, const char *origin, const char *plain, Size len)
-{
-	LinkKey		key;
-	bytea	   *sealed;
-
-	link_keyring_current(&key, link_keyring_ids() == NIL && !any_sealed_row());
-	sealed = link_seal(&key, id, type, origin, plain, len);
-	explicit_bzero(&key, sizeof(key));
-	return sealed;
+	return !found;
 }
 
 static Datum
@@ -423,10 +376,13 @@ store(const NewLink *new)
 		if (json_object_object_length(new->credentials) > 0)
 		{
 			char	   *text = link_json_text(new->credentials);
+			LinkKey    *key = link_secret_alloc(sizeof(LinkKey));
 
-			sealed = link_seal_current(id, new->provider->type,
-									   link_options_origin(defs, NULL, new->config),
-									   text, strlen(text));
+			/* the first link that is sealed makes the first ring (SECURITY 18) */
+			link_keyring_current(key, link_nothing_sealed);
+			sealed = link_seal(key, id, new->provider->type,
+							   link_options_origin(defs, NULL, new->config),
+							   text, strlen(text));
 		}
 		SET(LINK_COL_CREDENTIALS, PointerGetDatum(sealed), sealed == NULL);
 		SET(LINK_COL_CREDENTIAL_KEYS, key_names(new->credentials), false);
@@ -483,7 +439,7 @@ notice_users(int64 id)
 	}
 	if (who.len > 0)
 		ereport(NOTICE,
-				(errmsg("link \"%s\" can be used by others already", link_qualified_name(row)),
+				(errmsg("link %s can be used by others already", link_qualified_name(row)),
 				 errdetail("They are: %s.", who.data)));
 }
 
@@ -543,7 +499,7 @@ link_create(const LinkCreateArgs *args)
 			link_refuse_duplicate(row->namespace, row->name);
 		ereport(NOTICE,
 				(errcode(ERRCODE_LINK_DUPLICATE),
-				 errmsg("link \"%s\" already exists, skipping", link_qualified_name(row))));
+				 errmsg("link %s already exists, skipping", link_qualified_name(row))));
 		return;
 	}
 
@@ -554,7 +510,7 @@ link_create(const LinkCreateArgs *args)
 		if (strcmp(row->type, new.provider->type) != 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_LINK_BAD_OPTION),
-					 errmsg("cannot change the type of link \"%s\" from %s to %s",
+					 errmsg("cannot change the type of link %s from %s to %s",
 							link_qualified_name(row), row->type, new.provider->type),
 					 errhint("Drop the link first.")));
 		old_config = parse_clause("CONFIG", row->config);
@@ -596,7 +552,7 @@ check_origin_key(const LinkRow *row, const char *key)
 		return;
 	ereport(ERROR,
 			(errcode(ERRCODE_LINK_NO_PRIVILEGE),
-			 errmsg("changing \"%s\" of link \"%s\" needs its credentials again", key, link_qualified_name(row)),
+			 errmsg("changing \"%s\" of link %s needs its credentials again", key, link_qualified_name(row)),
 			 errdetail("Credentials are bound to where they are sent."),
 			 errhint("Give CREDENTIALS, whole, in the same statement.")));
 }

@@ -27,7 +27,7 @@ lock_own_row(const LinkName *name)
 	if (!link_is_owner(GetUserId(), row))
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
-				 errmsg("must be owner of link \"%s\"", link_qualified_name(row))));
+				 errmsg("must be owner of link %s", link_qualified_name(row))));
 	return row;
 }
 
@@ -171,8 +171,8 @@ link_drop(const LinkName *name, bool if_exists, bool cascade)
 	if (if_exists && link_lookup_missing_ok(name, LINK_ACL_DROP) == NULL)
 	{
 		ereport(NOTICE,
-				(errmsg("link \"%s\" does not exist, skipping",
-						name->namespace ? quote_qualified_identifier(name->namespace, name->name) : name->name)));
+				(errmsg("link %s does not exist, skipping",
+						name->namespace ? quote_qualified_identifier(name->namespace, name->name) : quote_identifier(name->name))));
 		return;
 	}
 	link_remove_row(link_lock_row(name, LINK_ACL_DROP));

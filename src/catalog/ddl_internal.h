@@ -35,12 +35,8 @@ extern LinkRow *link_lock_row(const LinkName *name, LinkAcl needed);
 /* Change columns of a link's row, altered_at too.  Arrays have LINK_NCOLS elements. */
 extern void link_update_row(const LinkRow *row, Datum *values, bool *nulls, bool *replace);
 
-/*
- * Seal under the current key, making the first ring where there is none yet and
- * nothing was ever sealed (SECURITY 18).
- */
-extern bytea *link_seal_current(int64 id, const char *type, const char *origin,
-								const char *plain, Size len);
+/* True if no link of this database has credentials: then a first key ring may be made. */
+extern bool link_nothing_sealed(void);
 
 /* Remove a link, its grants, and the anchors that held only it. */
 extern void link_remove_row(const LinkRow *row);

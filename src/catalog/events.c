@@ -142,8 +142,11 @@ dropped_schemas(void)
 	{
 		char	   *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
 
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+
 		if (name)
-			names = lappend(names, MemoryContextStrdup(caller, name));
+			names = lappend(names, pstrdup(name));
+		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();
 	return names;

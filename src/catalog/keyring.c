@@ -313,11 +313,11 @@ make_file(const Source *source, const LinkRing *ring)
 }
 
 void
-link_keyring_current(LinkKey *key, bool may_create)
+link_keyring_current(LinkKey *key, bool (*may_create) (void))
 {
 	const LinkRing *ring = get_ring(true, NULL);
 
-	if (ring == NULL && may_create)
+	if (ring == NULL && may_create())
 	{
 		Source		source = current_source();
 		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link key ring",

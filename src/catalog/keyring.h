@@ -30,12 +30,12 @@ typedef struct LinkKey
 } LinkKey;
 
 /*
- * The key that seals, from the ring as it is now, whatever is cached.  With
- * 'may_create' and no ring file, the file is made (WARNING if it lies in the
- * data directory); the caller passes false while sealed rows exist.  The key is
- * a copy in *key: wipe it with explicit_bzero.
+ * The key that seals, from the ring as it is now, whatever is cached.  Where
+ * there is no ring file and may_create() says so, the file is made (WARNING if
+ * it lies in the data directory); it must say no while sealed rows exist.  The
+ * key is a copy in *key, to be wiped.
  */
-extern void link_keyring_current(LinkKey *key, bool may_create);
+extern void link_keyring_current(LinkKey *key, bool (*may_create) (void));
 
 /*
  * The key 'id'; re-reads the ring once if it is unknown.  False if there is

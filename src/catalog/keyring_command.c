@@ -5,8 +5,9 @@
  *
  * Not popen(): reading from it cannot be interrupted, and what it starts
  * outlives a backend that dies.  The command runs in a process group of its own
- * with nothing of the backend but the environment, is waited for on the latch,
- * and is killed with all its children when the time is up or the statement ends.
+ * with nothing of the backend but the environment, and is waited for on the
+ * latch.  If the time is up or the statement ends before it, it is killed with
+ * all its children.
  *
  *-------------------------------------------------------------------------
  */

@@ -247,8 +247,8 @@ refuse_stranger(const LinkName *name)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_LINK_NO_PRIVILEGE),
-			 errmsg("permission denied for link \"%s\"",
-					name->namespace ? quote_qualified_identifier(name->namespace, name->name) : name->name),
+			 errmsg("permission denied for link %s",
+					name->namespace ? quote_qualified_identifier(name->namespace, name->name) : quote_identifier(name->name)),
 			 errhint("It does not exist, or you hold no privilege on it.")));
 }
 
@@ -305,7 +305,7 @@ link_acl_require(const LinkRow *row, LinkAcl needed)
 	if (missing)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
-				 errmsg("permission denied for link \"%s\"", link_qualified_name(row)),
+				 errmsg("permission denied for link %s", link_qualified_name(row)),
 				 errdetail("You need %s on the link, its schema or the database.",
 						   link_acl_text(missing))));
 }
@@ -331,8 +331,8 @@ link_lookup_name(const LinkName *name, LinkAcl needed)
 	if (row == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_UNDEFINED),
-				 errmsg("link \"%s\" does not exist",
-						name->namespace ? quote_qualified_identifier(name->namespace, name->name) : name->name)));
+				 errmsg("link %s does not exist",
+						name->namespace ? quote_qualified_identifier(name->namespace, name->name) : quote_identifier(name->name))));
 	return row;
 }
 

@@ -90,6 +90,12 @@ link_fn_add_master_key(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the key ring is changed on the primary server only")));
+	if (link_keyring_ids() == NIL && !link_nothing_sealed())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("there is no master key ring"),
+				 errdetail("A new one is not made, because credentials are sealed with a key of the one that is missing."),
+				 errhint("Put the ring file back in its place.")));
 	PG_RETURN_TEXT_P(cstring_to_text(link_keyring_add()));
 }
 
@@ -124,9 +130,16 @@ link_fn_retire_master_key(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Never: whatever is to be resealed was sealed with a key of a ring. */
+static bool
+no_new_ring(void)
+{
+	return false;
+}
+
 /* Seal the link again; false if its key is not in the ring. */
 static bool
-reseal_row(const LinkRow *row)
+reseal_row(const LinkRow *row, const LinkKey *current)
 {
 	Datum		values[LINK_NCOLS] = {0};
 	bool		nulls[LINK_NCOLS] = {0};
@@ -136,11 +149,9 @@ reseal_row(const LinkRow *row)
 	char	   *origin;
 	char	   *text;
 	Size		len;
-	LinkKey		key;
-	bool		found = id != NULL && link_keyring_find(id, &key);
+	LinkKey    *key = link_secret_alloc(sizeof(LinkKey));
 
-	explicit_bzero(&key, sizeof(key));
-	if (!found || row->provider == NULL)
+	if (id == NULL || !link_keyring_find(id, key) || row->provider == NULL)
 	{
 		ereport(WARNING,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -152,7 +163,7 @@ reseal_row(const LinkRow *row)
 	origin = link_options_origin(row->provider->options, NULL, config);
 	text = link_unseal(row->credentials, row->id, row->type, origin, link_qualified_name(row), &len);
 	values[LINK_COL_CREDENTIALS - 1] =
-		PointerGetDatum(link_seal_current(row->id, row->type, origin, text, len));
+		PointerGetDatum(link_seal(current, row->id, row->type, origin, text, len));
 	replace[LINK_COL_CREDENTIALS - 1] = true;
 	link_update_row(row, values, nulls, replace);
 	return true;
@@ -164,10 +175,14 @@ link_fn_reseal(PG_FUNCTION_ARGS)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link reseal",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = CurrentMemoryContext;
+	LinkKey    *current = link_secret_alloc(sizeof(LinkKey));
 	int64		count = 0;
 	ListCell   *lc;
 
 	link_prevent_write("link.reseal");
+	if (link_nothing_sealed())
+		PG_RETURN_INT64(0);
+	link_keyring_current(current, no_new_ring);
 	foreach(lc, link_rows(NULL, InvalidOid))
 	{
 		LinkRow    *row;
@@ -175,7 +190,7 @@ link_fn_reseal(PG_FUNCTION_ARGS)
 		link_lock_link(((LinkRow *) lfirst(lc))->id);
 		MemoryContextSwitchTo(context);
 		row = link_row_by_id(((LinkRow *) lfirst(lc))->id);
-		if (row && row->credentials && reseal_row(row))
+		if (row && row->credentials && reseal_row(row, current))
 			count++;
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(context);	/* wipes */

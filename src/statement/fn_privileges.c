@@ -226,8 +226,8 @@ has_by_name(Oid role, FunctionCallInfo fcinfo, int n)
 	if (row == NULL && known)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_UNDEFINED),
-				 errmsg("link \"%s\" does not exist",
-						name.namespace ? quote_qualified_identifier(name.namespace, name.name) : name.name)));
+				 errmsg("link %s does not exist",
+						name.namespace ? quote_qualified_identifier(name.namespace, name.name) : quote_identifier(name.name))));
 	return row != NULL && holds_any(role, row, link_arg_text(fcinfo, n + 1, "privilege"));
 }
 

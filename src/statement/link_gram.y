@@ -167,7 +167,7 @@ static void refuse_scope(const char *schema, const char *link, int location,
 %type <change> change
 %type <boolean> opt_or_replace opt_full opt_cascade opt_grant_option
 %type <str> link_type string opt_string text_or_null key unreserved_word any_word privilege
-%type <str> link_word name opt_on_schema format_string codec
+%type <str> link_word name opt_on_schema format_string codec value
 %type <word> word role_word role role_name opt_for_role
 %type <role> grantee
 %type <link> link_name
@@ -176,7 +176,7 @@ static void refuse_scope(const char *schema, const char *link, int location,
 %type <list> export_clauses load_clauses format_clause field_clauses line_clauses
 %type <list> options values
 %type <clause> field_clause line_clause option
-%type <node> option_value number value
+%type <node> option_value number
 
 %%
 
@@ -675,21 +675,22 @@ option:
 		;
 
 option_value:
-			value
+			value					{ $$ = (Node *) makeString($1); }
+			| number
 			| '(' values ')'		{ $$ = (Node *) $2; }
 			| '*'					{ $$ = (Node *) list_make1(makeString("*")); }
 		;
 
+/* Strings all, as users of the options expect of a list. */
 values:
-			value					{ $$ = list_make1($1); }
-			| values ',' value		{ $$ = lappend($1, $3); }
+			value					{ $$ = list_make1(makeString($1)); }
+			| values ',' value		{ $$ = lappend($1, makeString($3)); }
 			| '*'					{ $$ = list_make1(makeString("*")); }
 		;
 
 value:
-			word					{ $$ = (Node *) makeString(fold(&$1)); }
-			| STRING				{ $$ = (Node *) makeString($1); }
-			| number
+			word					{ $$ = fold(&$1); }
+			| STRING
 		;
 
 number:

@@ -1,7 +1,7 @@
 # A private Ceph cluster in memory with radosgw, the S3 server that the tests
 # run against: it verifies signatures. Sourced by bash after test/lib.sh.
 #
-# ceph_start FOLDER    starts it and exports LINK_S3_* (see the end)
+# ceph_start FOLDER    starts it and exports LINK_S3_* (see the end); false if it does not start
 # ceph_stop
 
 LINK_CEPH=
@@ -21,15 +21,44 @@ ceph_free_ports()
 		echo "$base"
 		return
 	done
-	die "no free ports for Ceph"
+	say "no free ports for Ceph"
+	return 1
+}
+
+# Daemons and users. Each step is chained: "set -e" sleeps in the condition of an "if".
+ceph_boot()
+{
+	local d=$1 base=$2 osd i
+	monmaptool --create --clobber --fsid "$(awk '/^fsid/{print $3}' "$CEPH_CONF")" \
+		--addv a "[v2:127.0.0.1:$((base + 2)),v1:127.0.0.1:$((base + 3))]" "$d/monmap" &&
+		ceph-mon --mkfs -i a --monmap "$d/monmap" &&
+		ceph-mon -i a &&
+		osd=$(cat /proc/sys/kernel/random/uuid) &&
+		timeout 60 ceph osd new "$osd" &&
+		ceph-osd -i 0 --mkfs --osd-uuid "$osd" &&
+		ceph-osd -i 0 || return 1
+	for i in $(seq 100); do
+		if timeout 10 ceph osd stat 2>/dev/null | grep -q '1 up'; then break; fi
+		sleep 0.2
+	done
+	timeout 60 radosgw -n client.rgw.a &&
+		timeout 60 radosgw-admin user create --uid=test --display-name=test \
+			--access-key=AKIATEST0000000000AB --secret-key=secretsecretsecretsecretsecretsecretsecr &&
+		timeout 60 radosgw-admin user create --uid=other --display-name=other \
+			--access-key=AKIAOTHER000000000AB --secret-key=othersecretothersecretothersecretothersec || return 1
+	for i in $(seq 150); do
+		if ceph_port "$base" && ceph_port $((base + 1)); then return 0; fi
+		sleep 0.2
+	done
+	return 1
 }
 
 ceph_start()
 {
-	local d=$1 base osd i
+	local d=$1 base
 	LINK_CEPH=$d
 	mkdir -p "$d/mon" "$d/osd0" "$d/run" "$d/rgw" "$d/tls"
-	base=$(ceph_free_ports)
+	base=$(ceph_free_ports) || return 1
 	openssl req -x509 -newkey rsa:2048 -nodes -keyout "$d/tls/key.pem" -out "$d/tls/cert.pem" -days 30 \
 		-subj /CN=localhost -addext 'subjectAltName=DNS:localhost,IP:127.0.0.1' 2>/dev/null
 	export CEPH_CONF=$d/ceph.conf
@@ -82,30 +111,7 @@ rgw gc obj min wait = 1
 rgw gc processor period = 5
 rgw gc processor max time = 5
 C
-	{
-		monmaptool --create --clobber --fsid "$(awk '/^fsid/{print $3}' "$CEPH_CONF")" \
-			--addv a "[v2:127.0.0.1:$((base + 2)),v1:127.0.0.1:$((base + 3))]" "$d/monmap"
-		ceph-mon --mkfs -i a --monmap "$d/monmap"
-		ceph-mon -i a
-		osd=$(cat /proc/sys/kernel/random/uuid)
-		ceph osd new "$osd"
-		ceph-osd -i 0 --mkfs --osd-uuid "$osd"
-		ceph-osd -i 0
-		for i in $(seq 100); do
-			if ceph osd stat 2>/dev/null | grep -q '1 up'; then break; fi
-			sleep 0.2
-		done
-		radosgw -n client.rgw.a
-		radosgw-admin user create --uid=test --display-name=test \
-			--access-key=AKIATEST0000000000AB --secret-key=secretsecretsecretsecretsecretsecretsecr
-		radosgw-admin user create --uid=other --display-name=other \
-			--access-key=AKIAOTHER000000000AB --secret-key=othersecretothersecretothersecretothersec
-	} >"$d/start.log" 2>&1 || { cat "$d/start.log" >&2; return 1; }
-	for i in $(seq 150); do
-		if ceph_port "$base" && ceph_port $((base + 1)); then break; fi
-		sleep 0.2
-	done
-	ceph_port "$base" || { cat "$d/start.log" "$d"/*.log >&2; return 1; }
+	ceph_boot "$d" "$base" >"$d/start.log" 2>&1 || { tail -n 30 "$d"/*.log >&2; return 1; }
 	chmod 755 "$d" "$d/tls"
 
 	export LINK_S3_ENDPOINT=http://127.0.0.1:$base

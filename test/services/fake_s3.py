@@ -13,6 +13,7 @@ list; each entry is used on the first requests that match it:
     error200   status 200 whose body is an error document of "code"
     reset      read half of the request's body, then reset the connection
     cut        send half of the answer's body, then reset
+    short      send headers and half of the body in one packet, then close
     hang       answer nothing for "seconds"
     slow       send the answer's body at one kB every 100 ms
     extra_key  add a key outside the prefix to a listing
@@ -66,6 +67,10 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
+        if how == "short":
+            self.close_connection = True
+            self._headers_buffer.append(b"\r\n" + body[:len(body) // 2])
+            return self.flush_headers()
         self.end_headers()
         if self.command == "HEAD":
             return
@@ -114,6 +119,8 @@ class Handler(BaseHTTPRequestHandler):
                                      "</InitiateMultipartUploadResult>" % upload).encode())
         if method == "PUT" and "partNumber" in query:
             etag = '"%s"' % hashlib.md5(body).hexdigest()
+            if query["uploadId"][0] not in UPLOADS:
+                return self.error(404, "NoSuchUpload")
             UPLOADS[query["uploadId"][0]][int(query["partNumber"][0])] = body
             return self.answer(200, b"", {"ETag": etag})
         if method == "POST" and "uploadId" in query:
@@ -169,7 +176,15 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_one
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-server.daemon_threads = True
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        # a client that leaves in the middle is what many tests are about
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+server = Server(("127.0.0.1", 0), Handler)
 print("port %d" % server.server_address[1], flush=True)
 server.serve_forever()

@@ -44,7 +44,13 @@ C
 
 sink_stop()
 {
+	local p i
 	[ -n "$LINK_SINK" ] || return 0
-	kill "$(cat "$LINK_SINK/nginx.pid")" 2>/dev/null || true
+	if p=$(cat "$LINK_SINK/nginx.pid" 2>/dev/null) && kill "$p" 2>/dev/null; then
+		for i in $(seq 50); do
+			[ -e "$LINK_SINK/nginx.pid" ] || break
+			sleep 0.1
+		done
+	fi
 	LINK_SINK=
 }

@@ -56,7 +56,7 @@ UNION ALL SELECT t.* FROM pg_temp.try($$SELECT link.create_link('x', repeat('S',
 SELECT left(quote_literal(j.path), 30) AS path, t.state, left(t.message, 200) AS message FROM (VALUES (''), ('/'), ('/etc/passwd'), ('..'), ('../x'), ('a/../b'), ('a/..'), ('.'), ('a/./b'), ('a//b'), ('a/'), ('a\b'),
 	(E'a\nb'), (E'a\x7f'), (repeat('p', 1024)), (repeat('p', 1025)), ('%2e%2e/x'), ('a%2fb'), ('*'), ('[')) j(path),
 	LATERAL pg_temp.try(format('SELECT link.read_file(''bad.files'', %L)', j.path)) t;
-SELECT quote_literal(j.path) AS path, t.state, left(t.message, 200) AS message FROM (VALUES ('[z-a]'), ('[abc'), ('{a,b'), ('a}'), ('{a,{b,c}}'), ('../*'), ('**/../x'), (repeat('*a', 500)), (repeat('{a,b}', 200))) j(path),
+SELECT left(quote_literal(j.path), 30) AS path, t.state, left(t.message, 200) AS message FROM (VALUES ('[z-a]'), ('[abc'), ('{a,b'), ('a}'), ('{a,{b,c}}'), ('../*'), ('**/../x'), (repeat('*a', 500)), (repeat('{a,b}', 200))) j(path),
 	LATERAL pg_temp.try(format('SELECT count(*) FROM link.list_files(''bad.files'', %L)', j.path)) t;
 
 -- Statements, whole and cut off anywhere: an error or an answer, and never an internal one.

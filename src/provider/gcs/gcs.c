@@ -19,7 +19,7 @@ static const LinkOptionDef gcs_options[] = {
 	{"access_id", LINK_CREDENTIALS, LINK_OPTION_STRING},
 	{"secret_key", LINK_CREDENTIALS, LINK_OPTION_STRING, LINK_OPTION_SECRET},
 	/* the text of the key file; which of its keys are used: SECURITY 16 */
-	{"service_account_key", LINK_CREDENTIALS, LINK_OPTION_STRING, LINK_OPTION_SECRET},
+	{"service_account_key", LINK_CREDENTIALS, LINK_OPTION_STRING, LINK_OPTION_SECRET | LINK_OPTION_TEXT},
 	{"creds_mode", LINK_CREDENTIALS, LINK_OPTION_STRING, .values = creds_modes, .ambient_values = ambient_modes},
 	{"endpoint_url", LINK_CONFIG, LINK_OPTION_URL, LINK_OPTION_ORIGIN},
 	{"token_endpoint_url", LINK_CONFIG, LINK_OPTION_URL, LINK_OPTION_ORIGIN},

@@ -30,14 +30,14 @@ static const LinkOptionDef kafka_options[] = {
 	{"sasl.username", LINK_CREDENTIALS, LINK_OPTION_STRING},
 	{"sasl.password", LINK_CREDENTIALS, LINK_OPTION_STRING, LINK_OPTION_SECRET},
 	{"ssl.key.password", LINK_CREDENTIALS, LINK_OPTION_STRING, LINK_OPTION_SECRET},
-	{"ssl.key.pem", LINK_CREDENTIALS, LINK_OPTION_STRING, LINK_OPTION_SECRET},
-	{"ssl.certificate.pem", LINK_CREDENTIALS, LINK_OPTION_STRING},
+	{"ssl.key.pem", LINK_CREDENTIALS, LINK_OPTION_STRING, LINK_OPTION_SECRET | LINK_OPTION_TEXT},
+	{"ssl.certificate.pem", LINK_CREDENTIALS, LINK_OPTION_STRING, LINK_OPTION_TEXT},
 
 	{"bootstrap.servers", LINK_CONFIG, LINK_OPTION_STRING, LINK_OPTION_ORIGIN},
 	{"security.protocol", LINK_CONFIG, LINK_OPTION_STRING, LINK_OPTION_ORIGIN, .values = protocols},
 	{"sasl.mechanism", LINK_CONFIG, LINK_OPTION_STRING, LINK_OPTION_ORIGIN, .values = mechanisms,
 	.unsupported_values = unsupported_mechanisms},
-	{"ssl.ca.pem", LINK_CONFIG, LINK_OPTION_STRING, LINK_OPTION_ORIGIN},
+	{"ssl.ca.pem", LINK_CONFIG, LINK_OPTION_STRING, LINK_OPTION_ORIGIN | LINK_OPTION_TEXT},
 	/* files of the server, below link.file_roots */
 	{"ssl.ca.location", LINK_CONFIG, LINK_OPTION_DIRECTORY, LINK_OPTION_ORIGIN | LINK_OPTION_AMBIENT},
 	{"ssl.certificate.location", LINK_CONFIG, LINK_OPTION_DIRECTORY, LINK_OPTION_AMBIENT},
