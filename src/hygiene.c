@@ -119,13 +119,14 @@ mark_statement(void)
 static char *
 left_out_text(MemoryContext context, const char *text, int location)
 {
+	static const char word[] = LINK_LEFT_OUT_WORD;
 	Size		len = strlen(text);
 	Size		start = location > 0 && location < len ? location : 0;
-	Size		size = Max(len, start + strlen(LINK_LEFT_OUT));
+	Size		size = Max(len, start + strlen(word));
 	char	   *result = MemoryContextAllocHuge(context, size + 1);
 
 	memset(result, ' ', size);
-	memcpy(result + start, LINK_LEFT_OUT, strlen(LINK_LEFT_OUT));
+	memcpy(result + start, word, strlen(word));
 	result[size] = '\0';
 	return result;
 }
@@ -141,32 +142,31 @@ left_out_text(MemoryContext context, const char *text, int location)
 static char *
 message_without_values(const ErrorData *edata)
 {
-	const char *p = edata->message_id ? dgettext(edata->domain, edata->message_id) : "%s";
-	bool		values = false;
+	const char *format = edata->message_id ? dgettext(edata->domain, edata->message_id) : "%s";
+	bool		left_out = false;
+	bool		after_value = false;
 	StringInfoData out;
 
 	initStringInfo(&out);
-	while (*p)
+	for (const char *p = format; *p; p++)
 	{
-		if (*p != '%')
-			appendStringInfoChar(&out, *p++);
-		else if (p[1] == '%')
-		{
-			appendStringInfoChar(&out, '%');
-			p += 2;
-		}
-		else
+		if (p[0] == '%' && p[1] != '%')
 		{
 			/* flags, width, precision, position and length; then the conversion */
-			p++;
-			p += strspn(p, "0123456789-+ #'.*$hlLqjzt");
-			if (*p)
-				p++;
-			appendStringInfoString(&out, "...");
-			values = true;
+			p += 1 + strspn(p + 1, "0123456789-+ #'.*$hlLqjzt");
+			if (!after_value)
+				appendStringInfoString(&out, "...");
+			left_out = after_value = true;
+			if (*p == '\0')
+				break;
+			continue;
 		}
+		if (*p == '%')
+			p++;
+		appendStringInfoChar(&out, *p);
+		after_value = false;
 	}
-	if (values)
+	if (left_out)
 		appendStringInfoString(&out, " (" LINK_LEFT_OUT ")");
 	return out.data;
 }

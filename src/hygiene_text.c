@@ -39,7 +39,8 @@ static const char *const fixed_markers[] = {
 	"link_credential",			/* set_link_credential */
 	"aws_secret",
 	"secret_access",
-	LINK_LEFT_OUT_MARKER
+	LINK_LEFT_OUT,
+	LINK_LEFT_OUT_WORD
 };
 
 /* All markers, each chained to the next one that begins with the same byte. */

@@ -11,13 +11,16 @@
 #include "postgres.h"
 
 /*
- * What stands in for a text.  Its first words are a marker themselves, so that
- * what was left out once is known as sensitive ever after: in a parallel worker,
- * in a prepared statement.  pg_stat_statements cuts pieces out of it and sends
- * them through core's lexer, so it must have no quote and no comment.
+ * What stands in for a text that is shown, and for one that is handed on.  Both
+ * are markers themselves, so that what was left out once is known as sensitive
+ * ever after: in a parallel worker, in a prepared statement.
+ *
+ * The second is one word, for pg_stat_statements looks for the constants of the
+ * statement in it with core's lexer.  It copes with finding none, but not with
+ * words that end where there was a constant.
  */
-#define LINK_LEFT_OUT_MARKER "statement with credentials"
-#define LINK_LEFT_OUT LINK_LEFT_OUT_MARKER " left out by link"
+#define LINK_LEFT_OUT "statement with credentials left out by link"
+#define LINK_LEFT_OUT_WORD "statement_with_credentials_left_out_by_link"
 
 /* Collect the markers; to be called once, before any text is looked at. */
 extern void link_markers_init(void);

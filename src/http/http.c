@@ -99,7 +99,7 @@ reserve_fds(LinkHttp *http, int n)
 	for (; http->reserved_fds < n; http->reserved_fds++)
 		if (!AcquireExternalFD())
 			ereport(ERROR,
-					(errcode(ERRCODE_LINK_UNREACHABLE),
+					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 					 errmsg("could not open a connection"),
 					 errdetail("There are too many open files on the local server."),
 					 errhint("Raise the server's max_files_per_process and/or \"ulimit -n\" limits.")));

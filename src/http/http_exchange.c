@@ -212,7 +212,7 @@ link_http_exchange_create(LinkHttp *http, LinkHttpRequest *request)
 	request->exchange = exchange;
 
 	find_host(exchange);
-	link_policy_check_host(exchange->host, exchange->port, exchange->tls);
+	link_policy_check_host(exchange->host, exchange->port, exchange->tls, exchange->proxied);
 	if (request->streamed)
 	{
 		exchange->ring_size = Max(request->stream_size, MIN_RING);

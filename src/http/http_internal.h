@@ -37,6 +37,7 @@ struct LinkHttp
 	int			epoll_fd;		/* holds libcurl's sockets; -1 if none */
 	int			reserved_fds;	/* taken by AcquireExternalFD() */
 	int64		timer;			/* libcurl wants to be called at this ms; 0: no */
+	int64		served;			/* ms when transfers were last looked after */
 
 	char	   *ca_certificate; /* or NULL */
 	int			connect_timeout;	/* ms */

@@ -24,6 +24,9 @@
 /* Sockets served in one turn; there are seldom more than four. */
 #define MAX_EVENTS 16
 
+/* ms between two turns; more means that the caller was busy elsewhere. */
+#define ABSENCE 1000
+
 int64
 link_http_now(void)
 {
@@ -133,6 +136,31 @@ read_messages(LinkHttp *http)
 	}
 }
 
+/*
+ * A query may keep us from our transfers for minutes.  The time-outs that libcurl
+ * then reports are our own doing, so that time does not count against the budget
+ * for other attempts.
+ */
+static void
+excuse_absence(LinkHttp *http)
+{
+	int64		now = link_http_now();
+	int64		away = now - http->served;
+	dlist_iter	iter;
+
+	http->served = now;
+	if (away < ABSENCE)
+		return;
+	dlist_foreach(iter, &http->exchanges)
+	{
+		LinkHttpExchange *exchange = dlist_container(LinkHttpExchange, node, iter.cur);
+
+		exchange->attempt_started = Min(exchange->attempt_started + away, now);
+		if (exchange->budget_end != 0)
+			exchange->budget_end += away;
+	}
+}
+
 bool
 link_http_pump(LinkHttp *http, const char **problem)
 {
@@ -143,6 +171,7 @@ link_http_pump(LinkHttp *http, const char **problem)
 	sigset_t	saved;
 	int			running;
 
+	excuse_absence(http);
 	if (n <= 0 && !timer_due)
 		return true;
 
@@ -244,6 +273,7 @@ link_http_sleep(LinkHttp *http)
 		events |= WL_TIMEOUT;
 	if (WaitLatchOrSocket(MyLatch, events, http->epoll_fd, timeout, wait_event) & WL_LATCH_SET)
 		ResetLatch(MyLatch);
+	http->served = link_http_now();
 	CHECK_FOR_INTERRUPTS();
 }
 

@@ -432,7 +432,7 @@ may_allow(const char *host, int port, bool tls, bool networks)
 }
 
 void
-link_policy_check_host(const char *host, int port, bool tls)
+link_policy_check_host(const char *host, int port, bool tls, bool proxied)
 {
 	LinkPolicyRefusal refusal;
 	Address		literal;
@@ -442,7 +442,7 @@ link_policy_check_host(const char *host, int port, bool tls)
 		if (allows(host, port, tls, &literal, &refusal))
 			return;
 	}
-	else if (may_allow(host, port, tls, true))
+	else if (may_allow(host, port, tls, !proxied))
 		return;
 	else
 		refuse(&refusal, host, port, tls, NULL, NULL);

@@ -31,9 +31,10 @@ extern bool link_policy_valid(const char *entries, const char **reason);
 /*
  * Before a connection is tried.  Throws 08001 with a hint that gives the entry
  * to add, unless some entry may allow it (a CIDR entry is decided later, on the
- * address).
+ * address).  Through a proxy, which finds the address itself, only an entry for
+ * the name will do.
  */
-extern void link_policy_check_host(const char *host, int port, bool tls);
+extern void link_policy_check_host(const char *host, int port, bool tls, bool proxied);
 
 /* Why an address was refused, for a message and its hint. */
 typedef struct LinkPolicyRefusal

@@ -13,12 +13,10 @@
 #include "postgres.h"
 
 #include "nodes/makefuncs.h"
-#include "parser/scansup.h"
-#include "utils/builtins.h"
 
 #include "catalog/links.h"
 #include "errors.h"
-#include "statement/statement.h"
+#include "statement/parse.h"
 
 /* A syntax error jumps out of the parser: its memory must be PostgreSQL's. */
 #define YYMALLOC palloc
@@ -32,24 +30,6 @@
 %code {
 static void link_yyerror(LINK_YYLTYPE *location, LinkStatement **result, yyscan_t yyscanner,
 						 const char *message);
-
-static LinkStatement *make_statement(LinkStatementKind kind, const LinkName *link);
-static void set_once(const char **clause, const char *value, const char *name,
-					 int location, yyscan_t yyscanner);
-static void change_once(LinkClauseChange *clause, const LinkClauseChange *change,
-						const char *name, int location, yyscan_t yyscanner);
-static List *add_clause(List *clauses, DefElem *clause, yyscan_t yyscanner);
-static List *add_clauses(List *clauses, List *more, yyscan_t yyscanner);
-static DefElem *string_clause(const char *name, char *value, int location);
-static char *fold(const LinkWord *word);
-static void check_identifier(const LinkWord *word, int location, yyscan_t yyscanner);
-static char *unescape(const char *string, int location, yyscan_t yyscanner);
-static Node *make_number(char *digits);
-static void refuse_statement(const char *what) pg_attribute_noreturn();
-static void refuse_host(int location, yyscan_t yyscanner) pg_attribute_noreturn();
-static void refuse_account(const char *clause, int location, yyscan_t yyscanner) pg_attribute_noreturn();
-static void refuse_scope(const char *schema, const char *link, int location,
-						 yyscan_t yyscanner) pg_attribute_noreturn();
 }
 
 %define api.pure full
@@ -77,7 +57,11 @@ static void refuse_scope(const char *schema, const char *link, int location,
 	LinkCreateArgs *create;
 	LinkAlterArgs *alter;
 	LinkClauseChange change;
-	LinkStatementScope scope;
+	struct
+	{
+		LinkName	link;
+		bool		conditional;
+	}			target;
 	struct
 	{
 		LinkStatementScope scope;
@@ -93,77 +77,25 @@ static void refuse_scope(const char *schema, const char *link, int location,
 %token COLONS
 
 %token <str>
-	K_ALTER "ALTER"
-	K_AS "AS"
-	K_BACKUP "BACKUP"
-	K_BY "BY"
-	K_CASCADE "CASCADE"
-	K_CHECK "CHECK"
-	K_COLUMNS "COLUMNS"
-	K_COMPRESSION "COMPRESSION"
-	K_CONFIG "CONFIG"
-	K_CREATE "CREATE"
-	K_CREDENTIALS "CREDENTIALS"
-	K_DATA "DATA"
-	K_DESCRIPTION "DESCRIPTION"
-	K_DROP "DROP"
-	K_ENCLOSED "ENCLOSED"
-	K_ESCAPED "ESCAPED"
-	K_EXISTS "EXISTS"
-	K_FIELDS "FIELDS"
-	K_FOR "FOR"
-	K_FORMAT "FORMAT"
-	K_FROM "FROM"
-	K_FULL "FULL"
-	K_GRANT "GRANT"
-	K_GRANTS "GRANTS"
-	K_GZIP "GZIP"
-	K_IDENTIFIED "IDENTIFIED"
-	K_IF "IF"
-	K_IGNORE "IGNORE"
-	K_INTO "INTO"
-	K_KAFKA "KAFKA"
-	K_KEY "KEY"
-	K_LINES "LINES"
-	K_LINK "LINK"
-	K_LINKS "LINKS"
-	K_LIST "LIST"
-	K_LOAD "LOAD"
-	K_LZ4 "LZ4"
-	K_NOT "NOT"
-	K_NULL "NULL"
-	K_ON "ON"
-	K_OPTION "OPTION"
-	K_OPTIONALLY "OPTIONALLY"
-	K_OR "OR"
-	K_OWNER "OWNER"
-	K_PIPELINE "PIPELINE"
-	K_PIPELINES "PIPELINES"
-	K_RENAME "RENAME"
-	K_REPLACE "REPLACE"
-	K_REQUIRE "REQUIRE"
-	K_RESTORE "RESTORE"
-	K_RESTRICT "RESTRICT"
-	K_REVOKE "REVOKE"
-	K_ROLE "ROLE"
-	K_SCHEMA "SCHEMA"
-	K_SET "SET"
-	K_SHOW "SHOW"
-	K_START "START"
-	K_STARTING "STARTING"
-	K_STOP "STOP"
-	K_TABLE "TABLE"
-	K_TERMINATED "TERMINATED"
-	K_TEST "TEST"
-	K_TO "TO"
-	K_USE "USE"
-	K_WITH "WITH"
+	K_ALTER "ALTER" K_AS "AS" K_BACKUP "BACKUP" K_BY "BY" K_CASCADE "CASCADE" K_CHECK "CHECK"
+	K_COLUMNS "COLUMNS" K_COMPRESSION "COMPRESSION" K_CONFIG "CONFIG" K_CREATE "CREATE"
+	K_CREDENTIALS "CREDENTIALS" K_DATA "DATA" K_DESCRIPTION "DESCRIPTION" K_DROP "DROP"
+	K_ENCLOSED "ENCLOSED" K_ESCAPED "ESCAPED" K_EXISTS "EXISTS" K_FIELDS "FIELDS" K_FOR "FOR"
+	K_FORMAT "FORMAT" K_FROM "FROM" K_FULL "FULL" K_GRANT "GRANT" K_GRANTS "GRANTS"
+	K_GZIP "GZIP" K_IDENTIFIED "IDENTIFIED" K_IF "IF" K_IGNORE "IGNORE" K_INTO "INTO"
+	K_KAFKA "KAFKA" K_KEY "KEY" K_LINES "LINES" K_LINK "LINK" K_LINKS "LINKS" K_LIST "LIST"
+	K_LOAD "LOAD" K_LZ4 "LZ4" K_NOT "NOT" K_NULL "NULL" K_ON "ON" K_OPTION "OPTION"
+	K_OPTIONALLY "OPTIONALLY" K_OR "OR" K_OWNER "OWNER" K_PIPELINE "PIPELINE"
+	K_PIPELINES "PIPELINES" K_RENAME "RENAME" K_REPLACE "REPLACE" K_REQUIRE "REQUIRE"
+	K_RESTORE "RESTORE" K_RESTRICT "RESTRICT" K_REVOKE "REVOKE" K_ROLE "ROLE" K_SCHEMA "SCHEMA"
+	K_SET "SET" K_SHOW "SHOW" K_START "START" K_STARTING "STARTING" K_STOP "STOP"
+	K_TABLE "TABLE" K_TERMINATED "TERMINATED" K_TEST "TEST" K_TO "TO" K_USE "USE" K_WITH "WITH"
 	K_ZSTD "ZSTD"
 
 %type <statement> statement create_link alter_link drop_link grant revoke show look
 %type <statement> use export load
 %type <create> create_clauses
-%type <alter> alter_clauses
+%type <alter> alter_clauses alter_clause
 %type <change> change
 %type <boolean> opt_or_replace opt_full opt_cascade opt_grant_option
 %type <str> link_type string opt_string text_or_null key unreserved_word any_word privilege
@@ -171,6 +103,7 @@ static void refuse_scope(const char *schema, const char *link, int location,
 %type <word> word role_word role role_name opt_for_role
 %type <role> grantee
 %type <link> link_name
+%type <target> new_link old_link
 %type <on> scope
 %type <list> privileges grantees names columns table_name
 %type <list> export_clauses load_clauses format_clause field_clauses line_clauses
@@ -208,27 +141,25 @@ statement:
 /* ---- links ---- */
 
 create_link:
-			K_CREATE opt_or_replace K_LINK link_name K_AS link_type create_clauses
+			K_CREATE opt_or_replace K_LINK new_link K_AS link_type create_clauses
 				{
-					$$ = make_statement(LINK_STMT_CREATE, &$4);
-					$$->u.create = *$7;
-					$$->u.create.name = $4;
-					$$->u.create.type = $6;
-					$$->u.create.or_replace = $2;
-				}
-			| K_CREATE opt_or_replace K_LINK K_IF K_NOT K_EXISTS link_name K_AS link_type create_clauses
-				{
-					if ($2)
+					if ($2 && $4.conditional)
 						ereport(ERROR,
 								(errcode(ERRCODE_SYNTAX_ERROR),
 								 errmsg("OR REPLACE and IF NOT EXISTS exclude each other"),
 								 link_scanner_errposition(yyscanner, @4)));
-					$$ = make_statement(LINK_STMT_CREATE, &$7);
-					$$->u.create = *$10;
-					$$->u.create.name = $7;
-					$$->u.create.type = $9;
-					$$->u.create.if_not_exists = true;
+					$$ = link_make_statement(LINK_STMT_CREATE, &$4.link);
+					$$->u.create = *$7;
+					$$->u.create.name = $4.link;
+					$$->u.create.type = $6;
+					$$->u.create.or_replace = $2;
+					$$->u.create.if_not_exists = $4.conditional;
 				}
+		;
+
+new_link:
+			link_name						{ $$.link = $1; $$.conditional = false; }
+			| K_IF K_NOT K_EXISTS link_name	{ $$.link = $4; $$.conditional = true; }
 		;
 
 link_type:
@@ -246,17 +177,17 @@ create_clauses:
 				{ $$ = palloc0(sizeof(LinkCreateArgs)); }
 			| create_clauses K_CREDENTIALS string
 				{
-					set_once(&$1->credentials, $3, "CREDENTIALS", @2, yyscanner);
+					link_set_once(&$1->credentials, $3, "CREDENTIALS", @2, yyscanner);
 					$$ = $1;
 				}
 			| create_clauses K_CONFIG string
 				{
-					set_once(&$1->config, $3, "CONFIG", @2, yyscanner);
+					link_set_once(&$1->config, $3, "CONFIG", @2, yyscanner);
 					$$ = $1;
 				}
 			| create_clauses K_DESCRIPTION string
 				{
-					set_once(&$1->description, $3, "DESCRIPTION", @2, yyscanner);
+					link_set_once(&$1->description, $3, "DESCRIPTION", @2, yyscanner);
 					$$ = $1;
 				}
 		;
@@ -264,28 +195,33 @@ create_clauses:
 alter_link:
 			K_ALTER K_LINK link_name alter_clauses
 				{
-					$$ = make_statement(LINK_STMT_ALTER, &$3);
+					$$ = link_make_statement(LINK_STMT_ALTER, &$3);
 					$$->u.alter = *$4;
 					$$->u.alter.name = $3;
 				}
 			| K_ALTER K_LINK link_name K_RENAME K_TO link_word
 				{
-					$$ = make_statement(LINK_STMT_RENAME, &$3);
+					$$ = link_make_statement(LINK_STMT_RENAME, &$3);
 					$$->u.new_name = $6;
 				}
 			| K_ALTER K_LINK link_name K_SET K_SCHEMA name
 				{
-					$$ = make_statement(LINK_STMT_SET_SCHEMA, &$3);
+					$$ = link_make_statement(LINK_STMT_SET_SCHEMA, &$3);
 					$$->u.new_name = $6;
 				}
 			| K_ALTER K_LINK link_name K_OWNER K_TO role
 				{
-					$$ = make_statement(LINK_STMT_SET_OWNER, &$3);
+					$$ = link_make_statement(LINK_STMT_SET_OWNER, &$3);
 					$$->u.role = $6;
 				}
 		;
 
 alter_clauses:
+			alter_clause
+			| alter_clauses alter_clause	{ $$ = link_merge_alter($1, $2, @2, yyscanner); }
+		;
+
+alter_clause:
 			K_SET K_CONFIG change
 				{
 					$$ = palloc0(sizeof(LinkAlterArgs));
@@ -301,24 +237,6 @@ alter_clauses:
 					$$ = palloc0(sizeof(LinkAlterArgs));
 					$$->description_given = true;
 					$$->description = $3;
-				}
-			| alter_clauses K_SET K_CONFIG change
-				{
-					change_once(&$1->config, &$4, "CONFIG", @3, yyscanner);
-					$$ = $1;
-				}
-			| alter_clauses K_SET K_CREDENTIALS change
-				{
-					change_once(&$1->credentials, &$4, "CREDENTIALS", @3, yyscanner);
-					$$ = $1;
-				}
-			| alter_clauses K_SET K_DESCRIPTION text_or_null
-				{
-					if ($1->description_given)
-						set_once(&$1->description, NULL, "DESCRIPTION", @3, yyscanner);
-					$1->description_given = true;
-					$1->description = $4;
-					$$ = $1;
 				}
 		;
 
@@ -346,17 +264,17 @@ key:
 		;
 
 drop_link:
-			K_DROP K_LINK link_name opt_cascade
+			K_DROP K_LINK old_link opt_cascade
 				{
-					$$ = make_statement(LINK_STMT_DROP, &$3);
+					$$ = link_make_statement(LINK_STMT_DROP, &$3.link);
+					$$->u.drop.if_exists = $3.conditional;
 					$$->u.drop.cascade = $4;
 				}
-			| K_DROP K_LINK K_IF K_EXISTS link_name opt_cascade
-				{
-					$$ = make_statement(LINK_STMT_DROP, &$5);
-					$$->u.drop.if_exists = true;
-					$$->u.drop.cascade = $6;
-				}
+		;
+
+old_link:
+			link_name					{ $$.link = $1; $$.conditional = false; }
+			| K_IF K_EXISTS link_name	{ $$.link = $3; $$.conditional = true; }
 		;
 
 opt_cascade:
@@ -370,7 +288,7 @@ opt_cascade:
 grant:
 			K_GRANT privileges K_ON scope K_TO grantees opt_grant_option
 				{
-					$$ = make_statement(LINK_STMT_GRANT, &$4.link);
+					$$ = link_make_statement(LINK_STMT_GRANT, &$4.link);
 					$$->u.grant.privileges = $2;
 					$$->u.grant.scope = $4.scope;
 					$$->u.grant.grantees = $6;
@@ -381,7 +299,7 @@ grant:
 revoke:
 			K_REVOKE privileges K_ON scope K_FROM grantees opt_cascade
 				{
-					$$ = make_statement(LINK_STMT_REVOKE, &$4.link);
+					$$ = link_make_statement(LINK_STMT_REVOKE, &$4.link);
 					$$->u.grant.privileges = $2;
 					$$->u.grant.scope = $4.scope;
 					$$->u.grant.grantees = $6;
@@ -389,7 +307,7 @@ revoke:
 				}
 			| K_REVOKE K_GRANT K_OPTION K_FOR privileges K_ON scope K_FROM grantees opt_cascade
 				{
-					$$ = make_statement(LINK_STMT_REVOKE, &$7.link);
+					$$ = link_make_statement(LINK_STMT_REVOKE, &$7.link);
 					$$->u.grant.privileges = $5;
 					$$->u.grant.scope = $7.scope;
 					$$->u.grant.grantees = $9;
@@ -429,9 +347,9 @@ scope:
 					$$.link = $2;
 				}
 			| name
-				{ refuse_scope($1, NULL, @1, yyscanner); }
+				{ link_refuse_scope($1, NULL, @1, yyscanner); }
 			| name '.' link_word
-				{ refuse_scope($1, $3, @1, yyscanner); }
+				{ link_refuse_scope($1, $3, @1, yyscanner); }
 		;
 
 grantees:
@@ -446,9 +364,9 @@ grantee:
 					*$$ = $1;
 				}
 			| role K_IDENTIFIED
-				{ refuse_account("IDENTIFIED BY", @2, yyscanner); }
+				{ link_refuse_account("IDENTIFIED BY"); }
 			| role K_REQUIRE
-				{ refuse_account("REQUIRE", @2, yyscanner); }
+				{ link_refuse_account("REQUIRE"); }
 		;
 
 /* SingleStore's accounts are of a host; a role is of all of them. */
@@ -458,13 +376,13 @@ role:
 			| role_name '@' STRING
 				{
 					if (strcmp($3, "%") != 0)
-						refuse_host(@3, yyscanner);
+						link_refuse_host(@3, yyscanner);
 					$$ = $1;
 				}
 			| role_name '@' word
 				{
 					if (strcmp($3.text, "%") != 0)
-						refuse_host(@3, yyscanner);
+						link_refuse_host(@3, yyscanner);
 					$$ = $1;
 				}
 		;
@@ -472,7 +390,7 @@ role:
 role_name:
 			role_word
 				{
-					check_identifier(&$1, @1, yyscanner);
+					link_check_identifier(&$1, @1, yyscanner);
 					$$ = $1;
 				}
 		;
@@ -496,15 +414,15 @@ opt_grant_option:
 show:
 			K_SHOW opt_full K_LINKS opt_on_schema
 				{
-					$$ = make_statement(LINK_STMT_SHOW_LINKS, NULL);
+					$$ = link_make_statement(LINK_STMT_SHOW_LINKS, NULL);
 					$$->u.show.full = $2;
 					$$->u.show.namespace = $4;
 				}
 			| K_SHOW K_CREATE K_LINK link_name
-				{ $$ = make_statement(LINK_STMT_SHOW_CREATE, &$4); }
+				{ $$ = link_make_statement(LINK_STMT_SHOW_CREATE, &$4); }
 			| K_SHOW K_GRANTS opt_for_role
 				{
-					$$ = make_statement(LINK_STMT_SHOW_GRANTS, NULL);
+					$$ = link_make_statement(LINK_STMT_SHOW_GRANTS, NULL);
 					$$->u.role = $3;
 				}
 		;
@@ -528,12 +446,12 @@ opt_for_role:
 look:
 			K_CHECK K_LINK link_name opt_string
 				{
-					$$ = make_statement(LINK_STMT_CHECK, &$3);
+					$$ = link_make_statement(LINK_STMT_CHECK, &$3);
 					$$->u.path = $4;
 				}
 			| K_LIST K_LINK link_name string
 				{
-					$$ = make_statement(LINK_STMT_LIST, &$3);
+					$$ = link_make_statement(LINK_STMT_LIST, &$3);
 					$$->u.path = $4;
 				}
 		;
@@ -541,7 +459,7 @@ look:
 use:
 			K_USE name
 				{
-					$$ = make_statement(LINK_STMT_USE, NULL);
+					$$ = link_make_statement(LINK_STMT_USE, NULL);
 					$$->u.schema = $2;
 				}
 		;
@@ -551,7 +469,7 @@ use:
 export:
 			K_INTO K_LINK link_name string export_clauses
 				{
-					$$ = make_statement(LINK_STMT_EXPORT, &$3);
+					$$ = link_make_statement(LINK_STMT_EXPORT, &$3);
 					$$->u.transfer.path = $4;
 					$$->u.transfer.clauses = $5;
 				}
@@ -560,7 +478,7 @@ export:
 load:
 			K_LOAD K_DATA K_LINK link_name string K_INTO K_TABLE table_name load_clauses
 				{
-					$$ = make_statement(LINK_STMT_LOAD, &$4);
+					$$ = link_make_statement(LINK_STMT_LOAD, &$4);
 					$$->u.transfer.path = $5;
 					$$->u.transfer.table = list_length($8) == 1 ?
 						makeRangeVar(NULL, linitial($8), @8) :
@@ -578,20 +496,20 @@ export_clauses:
 			%empty
 				{ $$ = NIL; }
 			| export_clauses format_clause
-				{ $$ = add_clauses($1, $2, yyscanner); }
+				{ $$ = link_add_clauses($1, $2, yyscanner); }
 			| export_clauses K_KAFKA K_KEY name
-				{ $$ = add_clause($1, string_clause(LINK_CLAUSE_KEY, $4, @2), yyscanner); }
+				{ $$ = link_add_clause($1, link_string_clause(LINK_CLAUSE_KEY, $4, @2), yyscanner); }
 		;
 
 load_clauses:
 			%empty
 				{ $$ = NIL; }
 			| load_clauses format_clause
-				{ $$ = add_clauses($1, $2, yyscanner); }
+				{ $$ = link_add_clauses($1, $2, yyscanner); }
 			| load_clauses K_IGNORE NUMBER K_LINES
-				{ $$ = add_clause($1, makeDefElem(LINK_CLAUSE_IGNORE, make_number($3), @2), yyscanner); }
+				{ $$ = link_add_clause($1, makeDefElem(LINK_CLAUSE_IGNORE, link_make_number($3), @2), yyscanner); }
 			| load_clauses columns
-				{ $$ = add_clause($1, makeDefElem(LINK_CLAUSE_COLUMNS, (Node *) $2, @2), yyscanner); }
+				{ $$ = link_add_clause($1, makeDefElem(LINK_CLAUSE_COLUMNS, (Node *) $2, @2), yyscanner); }
 		;
 
 columns:
@@ -611,44 +529,44 @@ format_clause:
 			| K_LINES line_clauses
 				{ $$ = $2; }
 			| K_FORMAT word
-				{ $$ = list_make1(string_clause(LINK_CLAUSE_FORMAT, $2.text, @1)); }
+				{ $$ = list_make1(link_string_clause(LINK_CLAUSE_FORMAT, $2.text, @1)); }
 			| K_FORMAT STRING
-				{ $$ = list_make1(string_clause(LINK_CLAUSE_FORMAT, $2, @1)); }
+				{ $$ = list_make1(link_string_clause(LINK_CLAUSE_FORMAT, $2, @1)); }
 			| K_WITH K_COMPRESSION codec
-				{ $$ = list_make1(string_clause(LINK_CLAUSE_COMPRESSION, $3, @1)); }
+				{ $$ = list_make1(link_string_clause(LINK_CLAUSE_COMPRESSION, $3, @1)); }
 			| K_WITH '(' options ')'
 				{ $$ = list_make1(makeDefElem(LINK_CLAUSE_OPTIONS, (Node *) $3, @1)); }
 		;
 
 field_clauses:
 			field_clause					{ $$ = list_make1($1); }
-			| field_clauses field_clause	{ $$ = add_clause($1, $2, yyscanner); }
+			| field_clauses field_clause	{ $$ = link_add_clause($1, $2, yyscanner); }
 		;
 
 field_clause:
 			K_TERMINATED K_BY format_string
-				{ $$ = string_clause(LINK_CLAUSE_TERMINATED, $3, @1); }
+				{ $$ = link_string_clause(LINK_CLAUSE_TERMINATED, $3, @1); }
 			| K_ENCLOSED K_BY format_string
-				{ $$ = string_clause(LINK_CLAUSE_ENCLOSED, $3, @1); }
+				{ $$ = link_string_clause(LINK_CLAUSE_ENCLOSED, $3, @1); }
 			| K_OPTIONALLY K_ENCLOSED K_BY format_string
 				{
-					$$ = string_clause(LINK_CLAUSE_ENCLOSED, $4, @1);
+					$$ = link_string_clause(LINK_CLAUSE_ENCLOSED, $4, @1);
 					$$->defnamespace = "OPTIONALLY";
 				}
 			| K_ESCAPED K_BY format_string
-				{ $$ = string_clause(LINK_CLAUSE_ESCAPED, $3, @1); }
+				{ $$ = link_string_clause(LINK_CLAUSE_ESCAPED, $3, @1); }
 		;
 
 line_clauses:
 			line_clause						{ $$ = list_make1($1); }
-			| line_clauses line_clause		{ $$ = add_clause($1, $2, yyscanner); }
+			| line_clauses line_clause		{ $$ = link_add_clause($1, $2, yyscanner); }
 		;
 
 line_clause:
 			K_STARTING K_BY format_string
-				{ $$ = string_clause(LINK_CLAUSE_LINE_START, $3, @1); }
+				{ $$ = link_string_clause(LINK_CLAUSE_LINE_START, $3, @1); }
 			| K_TERMINATED K_BY format_string
-				{ $$ = string_clause(LINK_CLAUSE_LINE_END, $3, @1); }
+				{ $$ = link_string_clause(LINK_CLAUSE_LINE_END, $3, @1); }
 		;
 
 /* SingleStore's own choice is gzip. */
@@ -689,30 +607,30 @@ values:
 		;
 
 value:
-			word					{ $$ = fold(&$1); }
+			word					{ $$ = link_fold_word(&$1); }
 			| STRING
 		;
 
 number:
-			NUMBER					{ $$ = make_number($1); }
-			| '+' NUMBER			{ $$ = make_number($2); }
-			| '-' NUMBER			{ $$ = make_number(psprintf("-%s", $2)); }
+			NUMBER					{ $$ = link_make_number($1); }
+			| '+' NUMBER			{ $$ = link_make_number($2); }
+			| '-' NUMBER			{ $$ = link_make_number(psprintf("-%s", $2)); }
 		;
 
 /* ---- what SingleStore has and this build has not ---- */
 
 /* What follows is not looked at. */
 not_yet:
-			K_CREATE opt_or_replace K_PIPELINE	{ refuse_statement("CREATE PIPELINE"); }
-			| K_ALTER K_PIPELINE				{ refuse_statement("ALTER PIPELINE"); }
-			| K_DROP K_PIPELINE					{ refuse_statement("DROP PIPELINE"); }
-			| K_START K_PIPELINE				{ refuse_statement("START PIPELINE"); }
-			| K_STOP K_PIPELINE					{ refuse_statement("STOP PIPELINE"); }
-			| K_TEST K_PIPELINE					{ refuse_statement("TEST PIPELINE"); }
-			| K_SHOW K_PIPELINES				{ refuse_statement("SHOW PIPELINES"); }
-			| K_SHOW K_CREATE K_PIPELINE		{ refuse_statement("SHOW CREATE PIPELINE"); }
-			| K_BACKUP							{ refuse_statement("BACKUP"); }
-			| K_RESTORE							{ refuse_statement("RESTORE"); }
+			K_CREATE opt_or_replace K_PIPELINE	{ link_refuse_statement("CREATE PIPELINE"); }
+			| K_ALTER K_PIPELINE				{ link_refuse_statement("ALTER PIPELINE"); }
+			| K_DROP K_PIPELINE					{ link_refuse_statement("DROP PIPELINE"); }
+			| K_START K_PIPELINE				{ link_refuse_statement("START PIPELINE"); }
+			| K_STOP K_PIPELINE					{ link_refuse_statement("STOP PIPELINE"); }
+			| K_TEST K_PIPELINE					{ link_refuse_statement("TEST PIPELINE"); }
+			| K_SHOW K_PIPELINES				{ link_refuse_statement("SHOW PIPELINES"); }
+			| K_SHOW K_CREATE K_PIPELINE		{ link_refuse_statement("SHOW CREATE PIPELINE"); }
+			| K_BACKUP							{ link_refuse_statement("BACKUP"); }
+			| K_RESTORE							{ link_refuse_statement("RESTORE"); }
 		;
 
 /* ---- names and strings ---- */
@@ -736,7 +654,7 @@ link_word:
 				{
 					LinkName	link = {NULL, $1.text};
 
-					check_identifier(&$1, @1, yyscanner);
+					link_check_identifier(&$1, @1, yyscanner);
 					link_check_name(&link);
 					$$ = $1.text;
 				}
@@ -746,8 +664,8 @@ link_word:
 name:
 			word
 				{
-					check_identifier(&$1, @1, yyscanner);
-					$$ = fold(&$1);
+					link_check_identifier(&$1, @1, yyscanner);
+					$$ = link_fold_word(&$1);
 				}
 		;
 
@@ -773,7 +691,7 @@ text_or_null:
 		;
 
 format_string:
-			string					{ $$ = unescape($1, @1, yyscanner); }
+			string					{ $$ = link_unescape($1, @1, yyscanner); }
 		;
 
 any_word:
@@ -795,28 +713,6 @@ unreserved_word:
 		;
 
 %%
-
-LinkStatement *
-link_parse_statement(const char *text)
-{
-	LinkStatement *statement = NULL;
-	int			start = link_query_start(text);
-	bool		query = link_query_begins(text + start);
-	int			offset = query ? link_query_end(text, start) : 0;
-	yyscan_t	yyscanner;
-
-	yyscanner = link_scanner_begin(text, offset, query ? BEGIN_INTO_LINK : BEGIN_STATEMENT);
-	if (link_yyparse(&statement, yyscanner) != 0)
-		elog(ERROR, "link_yyparse() failed without an error");
-	link_scanner_end(yyscanner);
-
-	if (query)
-	{
-		statement->u.transfer.query = pnstrdup(text + start, offset - start);
-		statement->u.transfer.query_offset = start;
-	}
-	return statement;
-}
 
 /* Only for what is no syntax error. */
 static void
@@ -840,201 +736,11 @@ yyreport_syntax_error(const yypcontext_t *context, LinkStatement **result, yysca
 	{
 		const char *name = yysymbol_name(kinds[i]);
 
-		if (link_scanner_keyword(name, strlen(name)) != 0)
+		/* anything is near to a short one */
+		if (strlen(name) > 3 && link_scanner_keyword(name, strlen(name)) != 0)
 			expected[n_words++] = name;
 	}
 	expected[n_words] = NULL;
 	link_scanner_syntax_error(yyscanner, *yypcontext_location(context), expected);
 	return 0;
-}
-
-static LinkStatement *
-make_statement(LinkStatementKind kind, const LinkName *link)
-{
-	LinkStatement *statement = palloc0(sizeof(LinkStatement));
-
-	statement->kind = kind;
-	if (link)
-		statement->link = *link;
-	return statement;
-}
-
-static void
-refuse_repeated(const char *name, int location, yyscan_t yyscanner)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_SYNTAX_ERROR),
-			 errmsg("%s is given more than once", name),
-			 link_scanner_errposition(yyscanner, location)));
-}
-
-static void
-set_once(const char **clause, const char *value, const char *name,
-		 int location, yyscan_t yyscanner)
-{
-	if (*clause != NULL)
-		refuse_repeated(name, location, yyscanner);
-	*clause = value;
-}
-
-static void
-change_once(LinkClauseChange *clause, const LinkClauseChange *change,
-			const char *name, int location, yyscan_t yyscanner)
-{
-	if (clause->given)
-		refuse_repeated(name, location, yyscanner);
-	*clause = *change;
-}
-
-static List *
-add_clause(List *clauses, DefElem *clause, yyscan_t yyscanner)
-{
-	ListCell   *cell;
-
-	foreach(cell, clauses)
-		if (strcmp(lfirst_node(DefElem, cell)->defname, clause->defname) == 0)
-			refuse_repeated(clause->defname, clause->location, yyscanner);
-	return lappend(clauses, clause);
-}
-
-static List *
-add_clauses(List *clauses, List *more, yyscan_t yyscanner)
-{
-	ListCell   *cell;
-
-	foreach(cell, more)
-		clauses = add_clause(clauses, lfirst(cell), yyscanner);
-	return clauses;
-}
-
-static DefElem *
-string_clause(const char *name, char *value, int location)
-{
-	return makeDefElem(unconstify(char *, name), (Node *) makeString(value), location);
-}
-
-static char *
-fold(const LinkWord *word)
-{
-	return word->quoted ? word->text :
-		downcase_identifier(word->text, strlen(word->text), false, false);
-}
-
-/* Not cut as core cuts them: nothing of this length exists. */
-static void
-check_identifier(const LinkWord *word, int location, yyscan_t yyscanner)
-{
-	if (word->text[0] == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("zero-length quoted identifier"),
-				 link_scanner_errposition(yyscanner, location)));
-	if (strlen(word->text) >= NAMEDATALEN)
-		ereport(ERROR,
-				(errcode(ERRCODE_NAME_TOO_LONG),
-				 errmsg("identifier is too long"),
-				 errdetail("A name has at most %d bytes.", NAMEDATALEN - 1),
-				 link_scanner_errposition(yyscanner, location)));
-}
-
-/* SingleStore's escapes.  A backslash alone is what ESCAPED BY '\' of others means. */
-static char *
-unescape(const char *string, int location, yyscan_t yyscanner)
-{
-	StringInfoData out;
-
-	if (strcmp(string, "\\") == 0)
-		return pstrdup(string);
-	initStringInfo(&out);
-	for (const char *p = string; *p != '\0'; p++)
-	{
-		if (*p != '\\')
-		{
-			appendStringInfoChar(&out, *p);
-			continue;
-		}
-		switch (*++p)
-		{
-			case 't':
-				appendStringInfoChar(&out, '\t');
-				break;
-			case 'n':
-				appendStringInfoChar(&out, '\n');
-				break;
-			case 'r':
-				appendStringInfoChar(&out, '\r');
-				break;
-			case '\\':
-				appendStringInfoChar(&out, '\\');
-				break;
-			case '0':
-				ereport(ERROR,
-						(errcode(ERRCODE_LINK_UNSUPPORTED),
-						 errmsg("a zero byte cannot separate, enclose or escape"),
-						 link_scanner_errposition(yyscanner, location)));
-				break;
-			default:
-				ereport(ERROR,
-						(errcode(ERRCODE_SYNTAX_ERROR),
-						 errmsg("invalid escape sequence in a format clause"),
-						 errhint("Escape sequences are \\t, \\n, \\r, \\0 and \\\\; a quote is doubled."),
-						 link_scanner_errposition(yyscanner, location)));
-		}
-	}
-	return out.data;
-}
-
-/* As core's scanner does it. */
-static Node *
-make_number(char *digits)
-{
-	char	   *end;
-	long		value;
-
-	errno = 0;
-	value = strtol(digits, &end, 10);
-	if (errno != 0 || value != (int) value)
-		return (Node *) makeFloat(digits);
-	return (Node *) makeInteger((int) value);
-}
-
-static void
-refuse_statement(const char *what)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_LINK_UNSUPPORTED),
-			 errmsg("%s is not yet supported by this build", what)));
-}
-
-static void
-refuse_host(int location, yyscan_t yyscanner)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_LINK_UNSUPPORTED),
-			 errmsg("privileges of one host only are not supported"),
-			 errhint("Leave the host out or write '%%'.  Which hosts a role may connect from is decided in pg_hba.conf."),
-			 link_scanner_errposition(yyscanner, location)));
-}
-
-static void
-refuse_account(const char *clause, int location, yyscan_t yyscanner)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_LINK_UNSUPPORTED),
-			 errmsg("%s is not supported in GRANT", clause),
-			 errhint("Roles and how they log in are defined by CREATE ROLE, ALTER ROLE and pg_hba.conf.")));
-}
-
-static void
-refuse_scope(const char *schema, const char *link, int location, yyscan_t yyscanner)
-{
-	const char *quoted = pstrdup(quote_identifier(schema));
-
-	ereport(ERROR,
-			(errcode(ERRCODE_SYNTAX_ERROR),
-			 errmsg("privileges are granted on *.*, schema.* or LINK schema.name"),
-			 link ? errhint("Write LINK %s.%s for that link, or %s.* for all links of the schema.",
-							quoted, quote_identifier(link), quoted)
-			 : errhint("Write %s.* for all links of the schema.", quoted),
-			 link_scanner_errposition(yyscanner, location)));
 }

@@ -4,10 +4,11 @@
  *	  The statement language of link.execute: what the parser gives, and what
  *	  its parts share.
  *
- *	link_parse_statement	link_gram.y: text to LinkStatement
- *	link_query_*			query.c: where the query of SELECT ... INTO LINK ends
- *	link_scanner_*			link_scanner.l: tokens, and errors in them
- *	link_fn_execute			execute.c: runs a LinkStatement
+ *	query.c			where the query of SELECT ... INTO LINK ends
+ *	link_scanner.l	tokens, and errors in them
+ *	link_gram.y		the grammar
+ *	parse.[ch]		link_parse_statement(); what scanner and grammar share
+ *	execute.c		link_fn_execute(): runs a LinkStatement
  *
  * The parser reads no catalog, except that a schema or link name is checked for
  * its form.  No error of it holds a string of the statement, and of a statement
@@ -147,33 +148,5 @@ extern bool link_query_begins(const char *text);
 
 /* Offset of the INTO of the last INTO LINK that belongs to no parenthesis.  Throws 42601. */
 extern int	link_query_end(const char *text, int start);
-
-/* ---- between grammar and scanner ---- */
-
-union LINK_YYSTYPE;
-
-#ifndef YY_TYPEDEF_YY_SCANNER_T
-#define YY_TYPEDEF_YY_SCANNER_T
-typedef void *yyscan_t;
-#endif
-
-extern int	link_yylex(union LINK_YYSTYPE *yylval_param, int *yylloc_param, yyscan_t yyscanner);
-
-/* Tokens: 'first' (which the text does not hold), then those from 'offset' on. */
-extern yyscan_t link_scanner_begin(const char *text, int offset, int first);
-extern void link_scanner_end(yyscan_t yyscanner);
-
-/* As link_statement_errposition, for a location of the grammar. */
-extern int	link_scanner_errposition(yyscan_t yyscanner, int location);
-
-/*
- * Throws 42601 for the token at 'location'.  'expected' are keywords that could
- * stand there (NULL-terminated), to suggest the nearest from.
- */
-extern void link_scanner_syntax_error(yyscan_t yyscanner, int location,
-									  const char *const *expected) pg_attribute_noreturn();
-
-/* Is the word of that length one of the grammar's keywords?  Gives its token, or 0. */
-extern int	link_scanner_keyword(const char *word, int len);
 
 #endif							/* LINK_STATEMENT_H */

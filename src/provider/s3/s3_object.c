@@ -51,7 +51,8 @@ describe(LinkS3Request *request, LinkObject *object)
 /*
  * An answer to HEAD has no body and so no reason: ask for one byte of the
  * object instead, only to learn why that is refused.  Throws the reason, except
- * that the credentials do not suffice: then it returns if 'known' is given.
+ * that there is no object, or that the credentials do not suffice: then it
+ * returns if 'known' is given.
  */
 static void
 refused(LinkS3Session *session, LinkS3Request *head, const char *path, const char *action, bool *known)
@@ -64,9 +65,12 @@ refused(LinkS3Session *session, LinkS3Request *head, const char *path, const cha
 	link_http_wait(session->http, &get->http);
 	if (get->http.state == LINK_HTTP_DONE && get->http.status >= 400)
 		reason = get;
-	if (known == NULL || link_s3_sqlstate(reason) != ERRCODE_LINK_NO_PRIVILEGE)
-		link_s3_raise(reason);
-	*known = false;
+	if (reason == head || !link_s3_error_is(get, "NoSuchKey"))
+	{
+		if (known == NULL || link_s3_sqlstate(reason) != ERRCODE_LINK_NO_PRIVILEGE)
+			link_s3_raise(reason);
+		*known = false;
+	}
 	link_s3_free(get);
 }
 

@@ -1,0 +1,74 @@
+/*-------------------------------------------------------------------------
+ *
+ * parse.h
+ *	  What scanner, grammar and parse.c share, and nobody else.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_PARSE_H
+#define LINK_PARSE_H
+
+#include "postgres.h"
+
+#include "nodes/parsenodes.h"
+#include "nodes/pg_list.h"
+
+#include "statement/statement.h"
+
+union LINK_YYSTYPE;
+
+#ifndef YY_TYPEDEF_YY_SCANNER_T
+#define YY_TYPEDEF_YY_SCANNER_T
+typedef void *yyscan_t;
+#endif
+
+extern int	link_yylex(union LINK_YYSTYPE *yylval_param, int *yylloc_param, yyscan_t yyscanner);
+
+/* ---- link_scanner.l ---- */
+
+/* Tokens: 'first' (which the text does not hold), then those from 'offset' on. */
+extern yyscan_t link_scanner_begin(const char *text, int offset, int first);
+extern void link_scanner_end(yyscan_t yyscanner);
+
+/* As link_statement_errposition, for a location of the grammar. */
+extern int	link_scanner_errposition(yyscan_t yyscanner, int location);
+
+/*
+ * Throws 42601 for the token at 'location'.  'expected' are keywords that could
+ * stand there (NULL-terminated), to suggest the nearest from.
+ */
+extern void link_scanner_syntax_error(yyscan_t yyscanner, int location,
+									  const char *const *expected);
+
+/* Is the word of that length one of the grammar's keywords?  Gives its token, or 0. */
+extern int	link_scanner_keyword(const char *word, int len);
+
+/* ---- parse.c: what actions of the grammar call ---- */
+
+extern LinkStatement *link_make_statement(LinkStatementKind kind, const LinkName *link);
+extern DefElem *link_string_clause(const char *name, char *value, int location);
+extern Node *link_make_number(char *digits);
+
+/* By SQL's rules for identifiers; 42601 and 42622 for what can be none. */
+extern char *link_fold_word(const LinkWord *word);
+extern void link_check_identifier(const LinkWord *word, int location, yyscan_t yyscanner);
+
+/* The escapes of format clauses. */
+extern char *link_unescape(const char *string, int location, yyscan_t yyscanner);
+
+/* Each of these throws 42601 for what was there before; 'name' is for the message. */
+extern void link_set_once(const char **clause, const char *value, const char *name,
+						  int location, yyscan_t yyscanner);
+extern LinkAlterArgs *link_merge_alter(LinkAlterArgs *args, const LinkAlterArgs *more,
+									   int location, yyscan_t yyscanner);
+extern List *link_add_clause(List *clauses, DefElem *clause, yyscan_t yyscanner);
+extern List *link_add_clauses(List *clauses, List *more, yyscan_t yyscanner);
+
+/* What is understood, and refused; these always throw. */
+extern void link_refuse_statement(const char *what);
+extern void link_refuse_host(int location, yyscan_t yyscanner);
+extern void link_refuse_account(const char *clause);
+extern void link_refuse_scope(const char *schema, const char *link, int location,
+							  yyscan_t yyscanner);
+
+#endif							/* LINK_PARSE_H */
