@@ -41,4 +41,10 @@
 /* Slower than this many bytes a second for request_timeout: the transfer is dead. */
 #define LINK_LOW_SPEED 1
 
+/*
+ * ms between two looks at a link that is being used: REVOKE, DROP and new
+ * credentials take effect within it, and it costs one index scan.
+ */
+#define LINK_RECHECK_INTERVAL 5000
+
 #endif							/* LINK_BOUNDS_H */

@@ -47,24 +47,11 @@
 
 static const char *preload = "no";
 
-/* Start of the statement that was found to be sensitive while it ran, or 0. */
-static TimestampTz marked_statement = 0;
-
 static emit_log_hook_type prev_emit_log = NULL;
 static post_parse_analyze_hook_type prev_post_parse_analyze = NULL;
 static planner_hook_type prev_planner = NULL;
 static ExecutorStart_hook_type prev_executor_start = NULL;
 static ProcessUtility_hook_type prev_utility = NULL;
-
-/*
- * The text of a statement within the one that the client sent, or that one.
- * The install script names our functions, and its errors should be readable.
- */
-static bool
-inner_text_is_sensitive(const char *text)
-{
-	return !creating_extension && link_text_is_sensitive(text);
-}
 
 /*
  * The statement that the client sent, in this process.  It is asked at every
@@ -80,8 +67,6 @@ statement_is_sensitive(void)
 
 	if (debug_query_string == NULL)
 		return false;
-	if (marked_statement != 0 && marked_statement == statement)
-		return true;
 	if (judged_text != debug_query_string || judged_statement != statement || statement == 0)
 	{
 		judgement = link_text_is_sensitive(debug_query_string) ||
@@ -93,9 +78,25 @@ statement_is_sensitive(void)
 }
 
 /*
- * The running statement is sensitive, whatever its own text looks like.  Core
- * shows the text anew at each message of the extended protocol, so this is
- * repeated as often as a hook sees it.
+ * A text on its way through the server: of the statement that the client sent,
+ * or of one within it.  The install script names our functions, and what goes
+ * wrong in it should be readable.
+ */
+static bool
+text_is_sensitive(const char *text)
+{
+	if (creating_extension)
+		return false;
+	if (text == debug_query_string)
+		return statement_is_sensitive();
+	return link_text_is_sensitive(text);
+}
+
+/*
+ * The running statement is sensitive, whatever its own text looks like.  For
+ * the rest of it, core knows no other text than ours either, and gives that to
+ * parallel workers.  At each message of the extended protocol core shows the
+ * text anew, so this is repeated as often as a hook sees it.
  */
 static void
 mark_statement(void)
@@ -105,7 +106,7 @@ mark_statement(void)
 	/* no statement, as in a function call of the fast path: nothing is shown */
 	if (debug_query_string == NULL)
 		return;
-	marked_statement = GetCurrentStatementStartTimestamp();
+	debug_query_string = LINK_LEFT_OUT;
 	query_id = pgstat_get_my_query_id();
 	pgstat_report_activity(STATE_RUNNING, LINK_LEFT_OUT);
 	if (query_id != 0)
@@ -251,7 +252,7 @@ hygiene_post_parse_analyze(ParseState *pstate, Query *query, JumbleState *jstate
 {
 	const char *text = pstate->p_sourcetext;
 
-	if (inner_text_is_sensitive(text))
+	if (text_is_sensitive(text))
 	{
 		mark_statement();
 		if (prev_post_parse_analyze)
@@ -266,7 +267,7 @@ hygiene_post_parse_analyze(ParseState *pstate, Query *query, JumbleState *jstate
 static PlannedStmt *
 hygiene_planner(Query *parse, const char *query_string, int cursor_options, ParamListInfo params)
 {
-	if (inner_text_is_sensitive(query_string))
+	if (text_is_sensitive(query_string))
 	{
 		mark_statement();
 		query_string = left_out_text(CurrentMemoryContext, query_string, parse->stmt_location);
@@ -285,7 +286,7 @@ hygiene_executor_start(QueryDesc *desc, int eflags)
 {
 	const char *text = desc->sourceText;
 
-	if (inner_text_is_sensitive(text))
+	if (text_is_sensitive(text))
 	{
 		int			location = desc->plannedstmt->stmt_location;
 
@@ -310,8 +311,8 @@ hygiene_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tre
 				ProcessUtilityContext context, ParamListInfo params,
 				QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
-	if (!creating_extension &&
-		(link_text_is_sensitive(query_string) || link_text_executes_sensitive(query_string)))
+	if (text_is_sensitive(query_string) ||
+		(!creating_extension && link_text_executes_sensitive(query_string)))
 	{
 		mark_statement();
 		query_string = left_out_text(CurrentMemoryContext, query_string, pstmt->stmt_location);

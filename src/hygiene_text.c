@@ -27,8 +27,6 @@
 /* Bytes of white space and comments that may stand between EXECUTE and a name. */
 #define MAX_GAP 256
 
-#define MAX_MARKERS 64
-
 /*
  * Besides the names of secret keys.  Some are only the characteristic part of a
  * longer name, so that a typing error in the rest of it does no harm.
@@ -43,18 +41,21 @@ static const char *const fixed_markers[] = {
 	LINK_LEFT_OUT_WORD
 };
 
-/* All markers, each chained to the next one that begins with the same byte. */
+/* Those with the same first two letters are chained; 0, which is not used, ends a chain. */
 typedef struct Marker
 {
 	const char *text;			/* in lower case */
-	struct Marker *next;
+	uint8		next;
 } Marker;
 
-static Marker markers[MAX_MARKERS];
-static int	marker_count = 0;
+static Marker markers[64];
+static int	marker_count = 1;
 
-/* By first byte of either case; most bytes of a text begin nothing. */
-static Marker *chains[256];
+/*
+ * The chain for two bytes of either case.  Few places of a text begin a marker,
+ * so that texts of megabytes cost little.
+ */
+static uint8 chains[256][256];
 
 static bool
 is_letter(char c)
@@ -74,12 +75,18 @@ is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
+static inline unsigned char
+lower(unsigned char c)
+{
+	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
 /* 'with' is in lower case. */
 static inline bool
 begins_with(const char *text, const char *with)
 {
 	while (*with)
-		if (pg_ascii_tolower((unsigned char) *text++) != (unsigned char) *with++)
+		if (lower(*text++) != (unsigned char) *with++)
 			return false;
 	return true;
 }
@@ -113,12 +120,12 @@ link_text_is_sensitive(const char *text)
 		return false;
 	for (const char *p = text; *p; p++)
 	{
-		const Marker *marker = chains[(unsigned char) *p];
+		int			i = chains[(unsigned char) p[0]][(unsigned char) p[1]];
 
-		if (marker == NULL)
+		if (i == 0)
 			continue;
-		for (; marker; marker = marker->next)
-			if (begins_with(p, marker->text))
+		for (; i != 0; i = markers[i].next)
+			if (begins_with(p, markers[i].text))
 				return true;
 		if (!link_seen)
 			link_seen = is_link_keyword(text, p);
@@ -174,7 +181,7 @@ read_identifier(const char *p, char name[NAMEDATALEN])
 	else
 	{
 		for (; is_word_char(*p) && len < NAMEDATALEN - 1; p++)
-			name[len++] = pg_ascii_tolower((unsigned char) *p);
+			name[len++] = lower(*p);
 	}
 	name[len] = '\0';
 }
@@ -202,14 +209,18 @@ link_text_executes_sensitive(const char *text)
 static void
 add_marker(const char *text)
 {
-	unsigned char first = (unsigned char) text[0];
-	Marker	   *marker = &markers[marker_count];
+	unsigned char a = text[0];
+	unsigned char b = text[1];
+	int			i = marker_count++;
 
-	if (++marker_count > MAX_MARKERS)
+	if (i >= lengthof(markers))
 		elog(ERROR, "too many markers of credentials");
-	marker->text = text;
-	marker->next = chains[first];
-	chains[first] = chains[pg_ascii_toupper(first)] = marker;
+	markers[i].text = text;
+	markers[i].next = chains[a][b];
+	chains[a][b] = i;
+	chains[a][pg_ascii_toupper(b)] = i;
+	chains[pg_ascii_toupper(a)][b] = i;
+	chains[pg_ascii_toupper(a)][pg_ascii_toupper(b)] = i;
 }
 
 static void
@@ -234,6 +245,6 @@ link_markers_init(void)
 	add_secret_keys(link_common_options);
 	for (int i = 0; (provider = link_provider_nth(i)) != NULL; i++)
 		add_secret_keys(provider->options);
-	/* LINK and CREDENTIALS are looked for at bytes that begin a marker */
-	Assert(chains['l'] && chains['L'] && chains['c'] && chains['C']);
+	/* LINK and CREDENTIALS are looked for where a marker could begin */
+	Assert(chains['l']['i'] != 0 && chains['c']['r'] != 0);
 }

@@ -32,6 +32,7 @@
 #include "catalog/roles.h"
 #include "catalog/tables.h"
 #include "errors.h"
+#include "http/http.h"
 #include "provider/provider.h"
 
 PG_FUNCTION_INFO_V1(link_guard);
@@ -289,6 +290,8 @@ process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 
 		link_reassign_owned(role_oids(reassign->roles), get_rolespec_oid(reassign->newrole, false));
 	}
+	if (IsA(statement, DiscardStmt) && ((DiscardStmt *) statement)->target == DISCARD_ALL)
+		link_http_pool_clear();
 	if (next_process_utility)
 		next_process_utility(pstmt, query, read_only_tree, context, params, environment, dest, completion);
 	else

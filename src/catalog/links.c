@@ -192,6 +192,11 @@ link_row_from_tuple(HeapTuple tuple, TupleDesc desc)
 	row->altered_at = time_column(tuple, desc, LINK_COL_ALTERED_AT);
 	row->credentials_changed_at = time_column(tuple, desc, LINK_COL_CREDENTIALS_CHANGED_AT);
 	row->tid = tuple->t_self;
+
+	/* whatever is at this place was put there by one command of one transaction */
+	row->version = ((uint64) HeapTupleHeaderGetRawXmin(tuple->t_data) << 32) ^
+		((uint64) ItemPointerGetBlockNumber(&tuple->t_self) << 11) ^
+		ItemPointerGetOffsetNumber(&tuple->t_self);
 	return row;
 }
 

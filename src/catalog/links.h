@@ -41,6 +41,8 @@ typedef struct LinkRow
 	TimestampTz altered_at;
 	TimestampTz credentials_changed_at; /* 0 if never given */
 	ItemPointerData tid;		/* for the writer only */
+	uint64		version;		/* differs between any two versions of the row */
+	uint32		demanded;		/* rights (LinkAcl) that the lookup has checked; 0: none */
 } LinkRow;
 
 /* A name as a user types it: [schema.]name. */

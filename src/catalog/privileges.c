@@ -310,6 +310,15 @@ link_acl_require(const LinkRow *row, LinkAcl needed)
 						   link_acl_text(missing))));
 }
 
+/* Rights are there; transfers check these again as they go on. */
+static LinkRow *
+demanded(LinkRow *row, LinkAcl needed)
+{
+	link_acl_require(row, needed);
+	row->demanded = needed;
+	return row;
+}
+
 LinkRow *
 link_lookup_missing_ok(const LinkName *name, LinkAcl needed)
 {
@@ -318,9 +327,7 @@ link_lookup_missing_ok(const LinkName *name, LinkAcl needed)
 
 	if (!known && (row == NULL || link_acl_on_link(GetUserId(), row, NULL) == 0))
 		refuse_stranger(name);
-	if (row != NULL)
-		link_acl_require(row, needed);
-	return row;
+	return row ? demanded(row, needed) : NULL;
 }
 
 LinkRow *
@@ -364,6 +371,5 @@ link_lookup_id(int64 id, LinkAcl needed)
 				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
 				 errmsg("permission denied for link with id " INT64_FORMAT, id),
 				 errhint("It does not exist, or you hold no privilege on it.")));
-	link_acl_require(row, needed);
-	return row;
+	return demanded(row, needed);
 }

@@ -26,6 +26,7 @@
 #include "tcop/utility.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 
 #include "catalog/tables.h"
@@ -118,6 +119,7 @@ link_table_update(const char *table, HeapTuple old, Datum *values, bool *nulls,
 	HeapTuple	tuple = heap_modify_tuple(old, RelationGetDescr(rel), values, nulls, replace);
 
 	CatalogTupleUpdate(rel, &old->t_self, tuple);
+	CacheInvalidateRelcache(rel);	/* what sessions keep of a link (SECURITY 13) */
 	heap_freetuple(tuple);
 	table_close(rel, RowExclusiveLock);
 	CommandCounterIncrement();
@@ -129,6 +131,7 @@ link_table_delete(const char *table, ItemPointer tid)
 	Relation	rel = link_table_open(table, RowExclusiveLock);
 
 	CatalogTupleDelete(rel, tid);
+	CacheInvalidateRelcache(rel);
 	table_close(rel, RowExclusiveLock);
 	CommandCounterIncrement();
 }

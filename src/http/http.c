@@ -70,6 +70,7 @@ close_all_sessions(int code, Datum arg)
 
 	dlist_foreach_modify(iter, &sessions)
 		close_session(dlist_container(LinkHttp, node, iter.cur));
+	link_http_pool_clear();
 }
 
 void
@@ -133,15 +134,36 @@ link_http_create(const LinkHttpConfig *config)
 	http->max_retries = config->max_retries;
 	http->options = config->options;
 	http->link_name = config->link_name;
+	http->link_id = config->link_id;
+	http->link_version = config->link_version;
 	dlist_init(&http->exchanges);
 	dlist_push_tail(&sessions, &http->node);
 	http->callback.func = release_session;
 	http->callback.arg = http;
 	MemoryContextRegisterResetCallback(http->context, &http->callback);
 
-	reserve_fds(http, SESSION_FDS);
-	link_http_open_multi(http);
+	if (http->link_id != 0 && link_http_pool_take(http))
+		link_http_watch(http);
+	else
+	{
+		reserve_fds(http, SESSION_FDS);
+		link_http_open_multi(http);
+	}
 	return http;
+}
+
+void
+link_http_end(LinkHttp *http)
+{
+	if (http->link_id != 0 && http->multi != NULL && dlist_is_empty(&http->exchanges))
+		link_http_pool_give(http);
+	close_session(http);
+}
+
+void
+link_http_use_options(LinkHttp *http, const LinkOptions *options)
+{
+	http->options = options;
 }
 
 void

@@ -106,9 +106,26 @@ typedef struct LinkHttpConfig
 	int			max_retries;
 	const LinkOptions *options; /* secrets to scrub from what it raises */
 	const char *link_name;		/* for errors */
+	int64		link_id;		/* of whose connections may be used again; 0: of none */
+	uint64		link_version;	/* of its row */
 } LinkHttpConfig;
 
 extern LinkHttp *link_http_create(const LinkHttpConfig *config);
+
+/*
+ * The session ends well: its connections wait for the next session of the same
+ * version of the link.  Nothing else may be called afterwards.
+ */
+extern void link_http_end(LinkHttp *http);
+
+/* The secrets to scrub are these from now on. */
+extern void link_http_use_options(LinkHttp *http, const LinkOptions *options);
+
+/* Close all connections that wait. */
+extern void link_http_pool_clear(void);
+
+/* The same, at the next link_http_create(): for invalidation callbacks. */
+extern void link_http_pool_invalidate(void);
 
 /* Add a header to the attempt under way (copied).  Only from attempt(). */
 extern void link_http_header(LinkHttpRequest *request, const char *name, const char *value);

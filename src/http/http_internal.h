@@ -8,6 +8,7 @@
  *	http_exchange.c	 one request's handle: its options, headers, life
  *	http_callbacks.c what libcurl calls
  *	http_retry.c	 what became of an attempt, and what follows
+ *	http_pool.c		 connections that wait for the next session of their link
  *
  * Memory: a LinkHttp and its exchanges have a context each, with a callback that
  * frees what libcurl and malloc gave.  Whatever a callback of libcurl touches is
@@ -45,6 +46,8 @@ struct LinkHttp
 	int			max_retries;	/* < 0: any number */
 	const LinkOptions *options;
 	const char *link_name;
+	int64		link_id;
+	uint64		link_version;
 	LinkHttpRetryHook retry_hook;
 };
 
@@ -147,6 +150,17 @@ extern void link_http_sleep(LinkHttp *http);
 
 /* The same without latch and interrupts, until 'deadline' at most. */
 extern void link_http_sleep_quietly(LinkHttp *http, int64 deadline);
+
+/* Make libcurl call us for this session. */
+extern void link_http_watch(LinkHttp *http);
+
+/* ---- http_pool.c ---- */
+
+/* Take waiting connections of the link over; false if there are none. */
+extern bool link_http_pool_take(LinkHttp *http);
+
+/* Let them wait.  No transfer is in flight; 'http' has no handles afterwards. */
+extern void link_http_pool_give(LinkHttp *http);
 
 /* ---- http_exchange.c ---- */
 

@@ -109,6 +109,12 @@ link_http_open_multi(LinkHttp *http)
 		ereport(ERROR,
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("could not start libcurl")));
+	link_http_watch(http);
+}
+
+void
+link_http_watch(LinkHttp *http)
+{
 	CHECK_MSETOPT(http->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
 	CHECK_MSETOPT(http->multi, CURLMOPT_SOCKETDATA, http);
 	CHECK_MSETOPT(http->multi, CURLMOPT_TIMERFUNCTION, set_timer);

@@ -16,12 +16,17 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
+#include "bounds.h"
 #include "catalog/privileges.h"
 #include "catalog/seal.h"
+#include "catalog/tables.h"
 #include "errors.h"
 #include "guc.h"
+#include "http/http.h"
 #include "provider/list.h"
 
 /* Adding a provider is a folder and a line here. */
@@ -86,14 +91,76 @@ check_ambient(const LinkRow *row, struct json_object *credentials, struct json_o
 			 errhint("A superuser can grant AMBIENT LINK ON *.* to the owner of the link, or take over the link.")));
 }
 
+/*
+ * The row's options, unsealed, into the session's context.  What is opened on
+ * the way is wiped.
+ */
+static void
+read_options(LinkSession *session, const LinkRow *row)
+{
+	const LinkProvider *provider = session->provider;
+	struct json_object *config;
+	struct json_object *credentials = NULL;
+	MemoryContext temporary = AllocSetContextCreate(session->context, "link options",
+													ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(temporary);
+	char	   *origin;
+
+	config = link_json_parse("CONFIG", row->config, strlen(row->config));
+	origin = link_options_origin(provider->options, NULL, config);
+	if (session->origin && strcmp(origin, session->origin) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("link %s has been changed to lead elsewhere", session->link_name),
+				 errdetail("What it is used for at this moment cannot go on there.")));
+	if (row->credentials)
+	{
+		Size		len;
+		char	   *text;
+
+		text = link_unseal(row->credentials, row->id, row->type, origin, session->link_name, &len);
+		credentials = link_json_parse("CREDENTIALS", text, len);
+	}
+	check_ambient(row, credentials, config, session->link_name);
+
+	MemoryContextSwitchTo(session->context);
+	session->options = link_options_create(provider->options, credentials, config);
+	if (session->origin == NULL)
+		session->origin = pstrdup(origin);
+	session->owner = row->owner;
+	session->link_version = row->version;
+	session->checked = GetCurrentTimestamp();
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(temporary);
+}
+
+/* Rows that change mean that what backends keep of links is out of date. */
+static Oid	link_table = InvalidOid;
+
+static void
+table_invalidated(Datum arg, Oid relation)
+{
+	if (!OidIsValid(relation) || relation == link_table)
+		link_http_pool_invalidate();
+}
+
+static void
+watch_table(void)
+{
+	static bool registered = false;
+
+	link_table = link_relation_oid(LINK_TABLE);
+	if (registered)
+		return;
+	CacheRegisterRelcacheCallback(table_invalidated, (Datum) 0);
+	registered = true;
+}
+
 LinkSession *
 link_open(const LinkRow *row)
 {
 	const LinkProvider *provider = row->provider;
-	struct json_object *config;
-	struct json_object *credentials = NULL;
 	MemoryContext context;
-	MemoryContext temporary;
 	MemoryContext caller;
 	LinkSession *session;
 
@@ -102,35 +169,17 @@ link_open(const LinkRow *row)
 				(errcode(ERRCODE_LINK_UNSUPPORTED),
 				 errmsg("link type %s is not yet supported by this build", row->type)));
 
+	watch_table();
 	context = AllocSetContextCreate(CurrentMemoryContext, "link session", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(context);
 	session = palloc0(provider->ops->session_size);
 	session->provider = provider;
 	session->link_id = row->id;
 	session->link_name = link_qualified_name(row);
-	session->owner = row->owner;
 	session->context = context;
-
-	/* what is opened here on the way is wiped before the provider starts */
-	temporary = AllocSetContextCreate(context, "link options", ALLOCSET_DEFAULT_SIZES);
-	MemoryContextSwitchTo(temporary);
-	config = link_json_parse("CONFIG", row->config, strlen(row->config));
-	if (row->credentials)
-	{
-		Size		len;
-		char	   *text;
-
-		text = link_unseal(row->credentials, row->id, row->type,
-						   link_options_origin(provider->options, NULL, config),
-						   session->link_name, &len);
-		credentials = link_json_parse("CREDENTIALS", text, len);
-	}
-	check_ambient(row, credentials, config, session->link_name);
-
-	MemoryContextSwitchTo(context);
-	session->options = link_options_create(provider->options, credentials, config);
-	MemoryContextDelete(temporary);
-
+	session->user = GetUserId();
+	session->demanded = row->demanded;
+	read_options(session, row);
 	provider->ops->start(session);
 	MemoryContextSwitchTo(caller);
 	return session;
@@ -139,7 +188,45 @@ link_open(const LinkRow *row)
 void
 link_close(LinkSession *session)
 {
+	if (session->provider->ops->end)
+		session->provider->ops->end(session);
 	MemoryContextDelete(session->context);
+}
+
+/*
+ * A transfer may take hours.  Now and then it looks whether the link and the
+ * rights are still there, and takes over new credentials, so that REVOKE, DROP
+ * and rotation reach it (SECURITY 13).
+ */
+static void
+look_again(LinkSession *session)
+{
+	MemoryContext context;
+	MemoryContext caller;
+	LinkRow    *row;
+
+	if (!TimestampDifferenceExceeds(session->checked, GetCurrentTimestamp(), LINK_RECHECK_INTERVAL))
+		return;
+	context = AllocSetContextCreate(CurrentMemoryContext, "link recheck", ALLOCSET_DEFAULT_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	row = link_row_by_id(session->link_id);
+	if (row == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNDEFINED),
+				 errmsg("link %s has been dropped while it was used", session->link_name)));
+	if (session->demanded & ~link_acl_on_link(session->user, row, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+				 errmsg("the privileges on link %s have been revoked while it was used", session->link_name)));
+	if (row->version != session->link_version)
+	{
+		read_options(session, row);
+		if (session->provider->ops->refresh)
+			session->provider->ops->refresh(session);
+	}
+	session->checked = GetCurrentTimestamp();
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
 }
 
 /*
@@ -208,6 +295,7 @@ link_open_reader(LinkSession *session, const char *path, int64 offset, int64 len
 Size
 link_read(LinkReader *reader, void *to, Size size)
 {
+	look_again(reader->session);
 	return reader->session->provider->ops->read(reader, to, size);
 }
 
@@ -231,6 +319,7 @@ void
 link_write(LinkWriter *writer, const void *data, Size size)
 {
 	Assert(!writer->prepared);
+	look_again(writer->session);
 	writer->session->provider->ops->write(writer, data, size);
 	writer->written += size;
 }

@@ -70,8 +70,13 @@ typedef struct LinkSession
 	const LinkProvider *provider;
 	int64		link_id;
 	char	   *link_name;		/* qualified, for messages */
+	uint64		link_version;	/* of the link's row, as of 'options' */
 	Oid			owner;			/* of the link: whose rights ambient keys need */
 	LinkOptions *options;
+	char	   *origin;			/* what the credentials are bound to */
+	Oid			user;			/* who opened it */
+	uint32		demanded;		/* the rights that 'user' must go on holding */
+	TimestampTz checked;		/* when the row and these rights were last looked at */
 	MemoryContext context;		/* holds all of the above and the handles */
 } LinkSession;
 
@@ -173,6 +178,14 @@ struct LinkProviderOps
 
 	/* False if absent. */
 	bool		(*stat) (LinkSession *session, const char *path, LinkObject *object);
+
+	/* ---- optional ---- */
+
+	/* The session ends without an error: keep what the next one of the link can use. */
+	void		(*end) (LinkSession *session);
+
+	/* session->options are others now, of the same origin; the old ones stay. */
+	void		(*refresh) (LinkSession *session);
 };
 
 /* ---- the list (provider.c) ---- */

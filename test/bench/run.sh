@@ -65,6 +65,7 @@ measure()
 peak_growth()
 {
 	local pid before=0 now peak=0 out="$LINK_WORK/peak"
+	rm -f "$out"
 	as_user psql -X -q -At -v ON_ERROR_STOP=1 >"$out" <<S &
 SELECT pg_backend_pid(), count(*) FROM (SELECT * FROM lineitem LIMIT 1000) l;
 SELECT pg_sleep(1);
@@ -88,7 +89,7 @@ fresh_s3="aws s3 rm s3://bench/x"
 measure "COPY TO /dev/null" "sql \"COPY lineitem TO '/dev/null' $csv\""
 measure "COPY (SELECT) TO /dev/null" "sql \"COPY (SELECT * FROM lineitem) TO '/dev/null' $csv\""
 measure "export to FS" "sql \"SELECT * FROM link.select_into('SELECT * FROM lineitem', 'files', 'x.csv', 'csv', overwrite => true)\""
-measure "export to the sink" "sql \"SELECT * FROM link.select_into('SELECT * FROM lineitem', 'sink', 'bench/x', 'csv')\""
+measure "export to the sink" "sql \"SELECT * FROM link.select_into('SELECT * FROM lineitem', 'sink', 'bench/x', 'csv', overwrite => true)\""
 measure "export to S3" "sql \"SELECT * FROM link.select_into('SELECT * FROM lineitem', 's3', 'bench/x', 'csv')\"" "$fresh_s3"
 measure "psql | aws to the sink" "sql \"COPY lineitem TO STDOUT $csv\" | aws_sink s3 cp - s3://bench/y"
 measure "psql | aws to S3" "sql \"COPY lineitem TO STDOUT $csv\" | aws s3 cp - s3://bench/x" "$fresh_s3"

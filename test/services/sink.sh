@@ -1,5 +1,6 @@
 # nginx as an S3 endpoint for the benchmark: takes puts at memory speed and
-# keeps nothing. Verifies nothing. Sourced by bash after test/lib.sh.
+# keeps nothing. Verifies nothing, and cannot take conditional puts (nginx answers
+# those itself): write with overwrite. Sourced by bash after test/lib.sh.
 #
 # sink_start FOLDER    exports LINK_SINK_ENDPOINT
 # sink_stop

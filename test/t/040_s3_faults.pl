@@ -134,6 +134,10 @@ fake_case('cut_read', '[{"method":"GET","match":"b/x","do":"cut"}]',
 	"SELECT rows FROM link.select_into('$rows', 'LINK', 'b/x');\n"
 	  . "SELECT count(*), count(DISTINCT a) FROM link.select_from('LINK', 'b/x') AS t(a text)", qr/^130000\|130000$/m,
 	log => sub { is(scalar(() = $_[0] =~ m{^GET /b/x}mg), 2, '  by asking for the rest') });
+fake_case('short_read', '[{"method":"GET","match":"b/x","do":"short"}]',
+	"SELECT rows FROM link.select_into('SELECT repeat(''x'', 3000)', 'LINK', 'b/x');\n"
+	  . "SELECT length(a) FROM link.select_from('LINK', 'b/x') AS t(a text)", qr/^3000$/m,
+	log => sub { is(scalar(() = $_[0] =~ m{^GET /b/x}mg), 2, '  also when it breaks before a byte of it is taken') });
 fake_case('cut_always', '[{"method":"GET","match":"b/x","do":"cut","times":1000}]',
 	"SELECT rows FROM link.select_into('SELECT repeat(''x'', 3000000)', 'LINK', 'b/x');\n"
 	  . "SELECT length(a) FROM link.select_from('LINK', 'b/x') AS t(a text)", qr/^3000000$|ERROR:  (XX001|58030):/m);

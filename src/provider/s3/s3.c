@@ -29,6 +29,8 @@ static void s3_validate(struct json_object *credentials, struct json_object *con
 static void s3_start(LinkSession *session);
 static void s3_connect(LinkSession *session);
 static void s3_authenticate(LinkSession *session);
+static void s3_end(LinkSession *session);
+static void s3_refresh(LinkSession *session);
 
 static const char *const creds_modes[] = {
 	"static", "anonymous", "instance", "environment", "eks_irsa", NULL
@@ -103,6 +105,8 @@ static const LinkProviderOps s3_ops = {
 	.remove = link_s3_remove,
 	.list = link_s3_list,
 	.stat = link_s3_stat,
+	.end = s3_end,
+	.refresh = s3_refresh,
 };
 
 const LinkProvider link_s3_provider = {
@@ -289,6 +293,8 @@ s3_start(LinkSession *session)
 	config.max_retries = link_option_integer(options, "max_retries", -1);
 	config.options = options;
 	config.link_name = session->link_name;
+	config.link_id = session->link_id;
+	config.link_version = session->link_version;
 	s3->http = link_http_create(&config);
 	link_http_set_retry_hook(s3->http, link_s3_retry_hook);
 }
@@ -340,4 +346,17 @@ s3_authenticate(LinkSession *session)
 	if (link_s3_perform(request) != 200)
 		link_s3_raise(request);
 	link_s3_free(request);
+}
+
+static void
+s3_end(LinkSession *session)
+{
+	link_http_end(((LinkS3Session *) session)->http);
+}
+
+/* Each attempt asks for the credentials anew; the engine scrubs what it raises. */
+static void
+s3_refresh(LinkSession *session)
+{
+	link_http_use_options(((LinkS3Session *) session)->http, session->options);
 }
