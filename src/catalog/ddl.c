@@ -62,11 +62,12 @@ link_lock_schema(const char *namespace)
 		ereport(ERROR,
 				(errcode(ERRCODE_RESERVED_NAME),
 				 errmsg("schema \"%s\" cannot hold links", namespace)));
-	oid = get_namespace_oid(namespace, false);
 
 	/* DROP SCHEMA waits for us, and then finds the link */
-	LockDatabaseObject(NamespaceRelationId, oid, 0, AccessShareLock);
-	if (!SearchSysCacheExists1(NAMESPACEOID, ObjectIdGetDatum(oid)))
+	oid = get_namespace_oid(namespace, true);
+	if (OidIsValid(oid))
+		LockDatabaseObject(NamespaceRelationId, oid, 0, AccessShareLock);
+	if (!OidIsValid(oid) || !SearchSysCacheExists1(NAMESPACEOID, ObjectIdGetDatum(oid)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_SCHEMA),
 				 errmsg("schema \"%s\" does not exist", namespace)));
