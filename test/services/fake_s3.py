@@ -18,7 +18,8 @@ list; each entry is used on the first requests that match it:
     slow       send the answer's body at one kB every 100 ms
     extra_key  add a key outside the prefix to a listing
     big        answer with 100 MB of body
-Every request is logged as one line: method, target, what was done.
+Every request is logged as one line: method, target, what was done, and the id of
+the access key that signed it; every connection as a line "CONNECT".
 """
 
 import hashlib
@@ -46,6 +47,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+    def setup(self):
+        LOG.write("CONNECT\n")
+        super().setup()
 
     def fault(self):
         with LOCK:
@@ -92,7 +97,8 @@ class Handler(BaseHTTPRequestHandler):
     def handle_one(self):
         fault = self.fault()
         do = fault["do"] if fault else None
-        LOG.write("%s %s %s\n" % (self.command, self.path, do or "-"))
+        signer = re.search(r"Credential=([^/]+)/", self.headers.get("Authorization") or "")
+        LOG.write("%s %s %s %s\n" % (self.command, self.path, do or "-", signer.group(1) if signer else "-"))
         length = int(self.headers.get("Content-Length") or 0)
         if do == "hang":
             time.sleep(fault.get("seconds", 60))
