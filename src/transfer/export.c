@@ -19,17 +19,16 @@
 #include "nodes/parsenodes.h"
 #include "tcop/dest.h"
 #include "tcop/tcopprot.h"
-#include "tcop/utility.h"
 #include "utils/snapmgr.h"
 
 #include "catalog/privileges.h"
 #include "errors.h"
 #include "format/format.h"
-#include "hygiene.h"
 #include "provider/provider.h"
 #include "transfer/options.h"
 #include "transfer/progress.h"
 #include "transfer/transfer.h"
+#include "transfer/verb.h"
 
 /* One object being written. */
 typedef struct Upload
@@ -48,20 +47,6 @@ typedef struct RowReceiver
 	LinkRowWriter *writer;
 	uint64		rows;
 } RowReceiver;
-
-/*
- * What reaches out of the server is not for work that a superuser does
- * unknowingly with another's functions (SECURITY 6).
- */
-static void
-require_use_allowed(const char *verb)
-{
-	if (InSecurityRestrictedOperation())
-		ereport(ERROR,
-				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("cannot execute %s within security-restricted operation", verb)));
-	PreventCommandIfParallelMode(verb);
-}
 
 /* ---- one object ---- */
 
@@ -132,32 +117,11 @@ upload_undo(Upload *upload)
 
 /* ---- the query ---- */
 
-/*
- * Positions are within the query, which is not what the client sent: hand them
- * on as those of an internal query, as functions in SQL do.  The text is left
- * out when it may hold a credential.
- */
-static void
-query_error_position(void *arg)
-{
-	const char *query = arg;
-	int			position = geterrposition();
-
-	if (position <= 0 || getinternalerrposition() > 0)
-		return;
-	errposition(0);
-	if (!link_text_is_sensitive(query))
-	{
-		internalerrposition(position);
-		internalerrquery(query);
-	}
-}
-
 /* One SELECT that reads only (SECURITY 31), planned as COPY would. */
 static PlannedStmt *
 plan_query(const char *query)
 {
-	ErrorContextCallback position = {error_context_stack, query_error_position, unconstify(char *, query)};
+	ErrorContextCallback position = {error_context_stack, link_verb_text_position, unconstify(char *, query)};
 	List	   *statements;
 	Query	   *analyzed;
 	PlannedStmt *plan;
@@ -286,7 +250,7 @@ link_export(const char *query, int query_offset,
 	QueryDesc  *desc;
 	Upload	   *upload;
 
-	require_use_allowed("SELECT INTO LINK");
+	link_verb_require_allowed("SELECT INTO LINK");
 	link_transfer_options(options, false, path, &wanted);
 	ProcessCopyOptions(NULL, &copy, false, wanted.copy);
 	row = link_lookup_name(link, LINK_ACL_WRITE);
@@ -325,7 +289,7 @@ link_write_whole(const LinkName *link, const char *path,
 	LinkRow    *row;
 	Upload	   *upload;
 
-	require_use_allowed("link.write_file");
+	link_verb_require_allowed("link.write_file");
 	row = link_lookup_name(link, LINK_ACL_WRITE);
 	upload = upload_begin(row, path, overwrite);
 	PG_TRY();
