@@ -318,12 +318,30 @@ CREATE FUNCTION link.retire_master_key(id pg_catalog.text) RETURNS pg_catalog.vo
 CREATE FUNCTION link.reseal() RETURNS pg_catalog.int8
 	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_reseal';
 
+-- Behind the view of the same rows: what the current user may see.
+CREATE FUNCTION link.visible_stat_links(OUT schema pg_catalog.text, OUT link pg_catalog.text,
+		OUT uses pg_catalog.int8, OUT rows pg_catalog.int8, OUT bytes pg_catalog.int8,
+		OUT requests pg_catalog.int8, OUT retries pg_catalog.int8, OUT errors pg_catalog.int8,
+		OUT last_use pg_catalog.timestamptz, OUT last_error pg_catalog.text,
+		OUT last_sqlstate pg_catalog.text, OUT stats_reset pg_catalog.timestamptz)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_visible_stat_links';
+
+CREATE VIEW link.stat_links WITH (security_barrier) AS
+	SELECT v.schema, v.link, v.uses, v.rows, v.bytes, v.requests, v.retries, v.errors,
+		v.last_use, v.last_error, v.last_sqlstate, v.stats_reset
+	FROM link.visible_stat_links() v;
+
+-- Of all links of this database.
+CREATE FUNCTION link.reset_stat_links() RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_reset_stat_links';
+
 /* ---- who may call what: nobody, then this list ---- */
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA link FROM PUBLIC;
 REVOKE ALL ON TYPE link.role_ref FROM PUBLIC;
 
-GRANT SELECT ON link.links, link.privileges TO PUBLIC;
+GRANT SELECT ON link.links, link.privileges, link.stat_links TO PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	link.execute(pg_catalog.text),
 	link.create_link(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool),
@@ -341,6 +359,7 @@ GRANT EXECUTE ON FUNCTION
 	link.grant_privilege(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool),
 	link.revoke_privilege(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.bool),
 	link.visible_privileges(),
+	link.visible_stat_links(),
 	link.who_can_use(pg_catalog.text),
 	link.has_link_privilege(pg_catalog.name, pg_catalog.text, pg_catalog.text),
 	link.has_link_privilege(pg_catalog.oid, pg_catalog.text, pg_catalog.text),

@@ -22,6 +22,16 @@
 #error "link builds on PostgreSQL 15 to 18"
 #endif
 
+/*
+ * A function that does not return: before everything else in its declaration,
+ * where 18's own word has to stand.
+ */
+#ifdef pg_noreturn
+#define LINK_NORETURN pg_noreturn
+#else
+#define LINK_NORETURN pg_attribute_noreturn()
+#endif
+
 /* VARDATA and its kin left postgres.h in 16. */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"

@@ -10,6 +10,7 @@
 #include "fmgr.h"
 
 #include "catalog/events.h"
+#include "catalog/stats.h"
 #include "compat.h"
 #include "guc.h"
 #include "hygiene.h"
@@ -24,4 +25,5 @@ _PG_init(void)
 	link_guc_init();
 	link_events_init();
 	link_hygiene_init();
+	link_stats_init();
 }

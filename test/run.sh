@@ -6,6 +6,7 @@
 #   bash test/run.sh [TEST...]    all, or those TAP files alone (test/t/010_x.pl)
 #
 # LINK_TEST_REQUIRE=all  a service that cannot be had is a failure, not a skip
+# LINK_S3_ENDPOINT       an S3 server that runs already, with all that ceph_start exports
 # LINK_KEEP=1            keeps the work folder with all logs
 #
 # The last line is "N passed, N failed, N skipped".
@@ -76,8 +77,9 @@ if [ $# = 0 ]; then
 fi
 
 step services
-ceph_packages
-if ! ceph_start "$LINK_WORK/ceph"; then
+if [ -n "${LINK_S3_ENDPOINT:-}" ]; then
+	install_packages awscli
+elif ! { ceph_packages && ceph_start "$LINK_WORK/ceph"; }; then
 	say "Ceph radosgw could not be started"
 	if [ "${LINK_TEST_REQUIRE:-}" = all ]; then failed=$((failed + 1)); fi
 fi

@@ -25,6 +25,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "bounds.h"
 #include "catalog/ddl.h"
 #include "catalog/ddl_internal.h"
 #include "catalog/keyring.h"
@@ -32,6 +33,7 @@
 #include "catalog/seal.h"
 #include "catalog/show.h"
 #include "catalog/tables.h"
+#include "catalog/use.h"
 #include "errors.h"
 #include "hygiene.h"
 #include "provider/provider.h"
@@ -354,6 +356,22 @@ set_value(Datum *values, bool *nulls, bool *replace, AttrNumber column, Datum va
 	replace[column - 1] = true;
 }
 
+/* Written out a text may be longer than it was typed, and it has to be read again. */
+static char *
+text_to_store(const char *what, struct json_object *object)
+{
+	char	   *text = link_json_text(object);
+	Size		len = strlen(text);
+
+	if (len > LINK_MAX_OPTIONS)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("%s is too long", what),
+				 errdetail("As it is stored it has %zu bytes; at most %d are allowed.",
+						   len, LINK_MAX_OPTIONS)));
+	return text;
+}
+
 /* Seal, write; returns the link's id. */
 static int64
 store(const NewLink *new)
@@ -367,7 +385,7 @@ store(const NewLink *new)
 
 #define SET(column, value, isnull) set_value(values, nulls, replace, column, value, isnull)
 
-	SET(LINK_COL_CONFIG, DirectFunctionCall1(jsonb_in, CStringGetDatum(link_json_text(new->config))), false);
+	SET(LINK_COL_CONFIG, DirectFunctionCall1(jsonb_in, CStringGetDatum(text_to_store("CONFIG", new->config))), false);
 	SET(LINK_COL_DESCRIPTION, new->description ? CStringGetTextDatum(new->description) : (Datum) 0,
 		new->description == NULL);
 	if (new->credentials)
@@ -376,7 +394,7 @@ store(const NewLink *new)
 
 		if (json_object_object_length(new->credentials) > 0)
 		{
-			char	   *text = link_json_text(new->credentials);
+			char	   *text = text_to_store("CREDENTIALS", new->credentials);
 			LinkKey    *key = link_secret_alloc(sizeof(LinkKey));
 
 			/* the first link that is sealed makes the first ring (SECURITY 18) */
@@ -476,8 +494,8 @@ existing_for_create(const LinkCreateArgs *args, const char *namespace)
 	return row;
 }
 
-void
-link_create(const LinkCreateArgs *args)
+static void
+create(const LinkCreateArgs *args)
 {
 	NewLink		new = {0};
 	struct json_object *old_config = NULL;
@@ -492,6 +510,7 @@ link_create(const LinkCreateArgs *args)
 	link_check_name(&args->name);
 	new.name = args->name.name;
 	new.namespace = args->name.namespace ? args->name.namespace : link_current_schema();
+	link_use_found_name(quote_qualified_identifier(new.namespace, new.name));
 	link_lock_schema(new.namespace);
 	row = existing_for_create(args, new.namespace);
 	if (row && !args->or_replace)
@@ -501,10 +520,12 @@ link_create(const LinkCreateArgs *args)
 		ereport(NOTICE,
 				(errcode(ERRCODE_LINK_DUPLICATE),
 				 errmsg("link %s already exists, skipping", link_qualified_name(row))));
+		link_use_detail("already exists, skipped");
 		return;
 	}
 
 	new.provider = require_provider(args->type);
+	link_use_detail("type %s%s", new.provider->type, row ? ", replaced" : "");
 	if (row)
 	{
 		link_acl_require(row, LINK_ACL_ALTER);
@@ -539,6 +560,16 @@ link_create(const LinkCreateArgs *args)
 		try_link(id);
 }
 
+void
+link_create(const LinkCreateArgs *args)
+{
+	LINK_USE_BEGIN(LINK_VERB_CREATE_LINK, NULL);
+	{
+		create(args);
+	}
+	LINK_USE_END();
+}
+
 /*
  * ALTER LINK.
  */
@@ -558,8 +589,8 @@ check_origin_key(const LinkRow *row, const char *key)
 			 errhint("Give CREDENTIALS, whole, in the same statement.")));
 }
 
-void
-link_alter(const LinkAlterArgs *args)
+static void
+alter(const LinkAlterArgs *args)
 {
 	const LinkOptionDef *defs;
 	NewLink		new = {0};
@@ -568,6 +599,8 @@ link_alter(const LinkAlterArgs *args)
 	LinkRow    *row;
 
 	link_prevent_write("ALTER LINK");
+	link_use_detail("set%s%s%s", args->credentials.given ? " credentials" : "",
+					args->config.given ? " config" : "", args->description_given ? " description" : "");
 	row = link_lock_row(&args->name, LINK_ACL_ALTER);
 	new.provider = require_provider(row->type);
 	defs = new.provider->options;
@@ -627,4 +660,14 @@ link_alter(const LinkAlterArgs *args)
 		}
 	}
 	store(&new);
+}
+
+void
+link_alter(const LinkAlterArgs *args)
+{
+	LINK_USE_BEGIN(LINK_VERB_ALTER_LINK, NULL);
+	{
+		alter(args);
+	}
+	LINK_USE_END();
 }

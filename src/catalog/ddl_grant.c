@@ -25,6 +25,7 @@
 #include "catalog/ddl_internal.h"
 #include "catalog/roles.h"
 #include "catalog/tables.h"
+#include "catalog/use.h"
 #include "errors.h"
 
 /* A scope, resolved. */
@@ -192,8 +193,27 @@ lock_target(const LinkScope *scope)
 		target.namespace = scope->namespace;
 		target.text = psprintf("%s.*", quote_identifier(scope->namespace));
 	}
+	link_use_found_name(target.text);
 	link_lock_name("", "");
 	return target;
+}
+
+/* "READ LINK, WRITE LINK to a, b with grant option": what is granted or revoked, for the log. */
+static void
+tell_use(List *privileges, const char *preposition, List *grantees, const char *option)
+{
+	StringInfoData text;
+	ListCell   *lc;
+
+	initStringInfo(&text);
+	foreach(lc, privileges)
+		appendStringInfo(&text, "%s%s LINK", text.len > 0 ? ", " : "",
+						 ((const LinkPrivilege *) lfirst(lc))->name);
+	foreach(lc, grantees)
+		appendStringInfo(&text, "%s %s", lc == list_head(grantees) ? preposition : ",",
+						 link_role_name(lfirst_oid(lc)));
+	link_use_detail("%s%s", text.data, option);
+	pfree(text.data);
 }
 
 /*
@@ -521,8 +541,8 @@ grant_one(const GrantState *states, int n, const Target *target, const LinkPrivi
 	link_table_insert(PRIVILEGE_TABLE, values, nulls);
 }
 
-void
-link_grant(List *words, const LinkScope *scope, List *grantees, bool grant_option)
+static void
+grant_all(List *words, const LinkScope *scope, List *grantees, bool grant_option)
 {
 	Target		target;
 	List	   *privileges;
@@ -533,6 +553,7 @@ link_grant(List *words, const LinkScope *scope, List *grantees, bool grant_optio
 	link_prevent_write("GRANT");
 	target = lock_target(scope);
 	privileges = resolve_privileges(words, &target);
+	tell_use(privileges, " to", grantees, grant_option ? " with grant option" : "");
 	states = read_states(&n);
 	find_standing(states, n);
 
@@ -565,6 +586,16 @@ link_grant(List *words, const LinkScope *scope, List *grantees, bool grant_optio
 			grant_one(states, n, &target, privilege, grantor, lfirst_oid(role), grant_option);
 		}
 	}
+}
+
+void
+link_grant(List *words, const LinkScope *scope, List *grantees, bool grant_option)
+{
+	LINK_USE_BEGIN(LINK_VERB_GRANT_PRIVILEGE, NULL);
+	{
+		grant_all(words, scope, grantees, grant_option);
+	}
+	LINK_USE_END();
 }
 
 /*
@@ -661,15 +692,20 @@ revoke_from(const Target *target, List *privileges, Oid grantee, bool option_onl
 void
 link_revoke(List *words, const LinkScope *scope, List *grantees, bool grant_option_only, bool cascade)
 {
-	Target		target;
-	List	   *privileges;
-	ListCell   *lc;
+	LINK_USE_BEGIN(LINK_VERB_REVOKE_PRIVILEGE, NULL);
+	{
+		Target		target;
+		List	   *privileges;
+		ListCell   *lc;
 
-	link_prevent_write("REVOKE");
-	target = lock_target(scope);
-	privileges = resolve_privileges(words, &target);
-	foreach(lc, grantees)
-		revoke_from(&target, privileges, lfirst_oid(lc), grant_option_only, cascade);
+		link_prevent_write("REVOKE");
+		target = lock_target(scope);
+		privileges = resolve_privileges(words, &target);
+		tell_use(privileges, " from", grantees, grant_option_only ? ", grant option only" : "");
+		foreach(lc, grantees)
+			revoke_from(&target, privileges, lfirst_oid(lc), grant_option_only, cascade);
+	}
+	LINK_USE_END();
 }
 
 /* DROP OWNED: what the role was granted, what it granted, and what follows from that. */

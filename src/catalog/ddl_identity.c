@@ -16,6 +16,7 @@
 #include "catalog/ddl_internal.h"
 #include "catalog/roles.h"
 #include "catalog/tables.h"
+#include "catalog/use.h"
 #include "errors.h"
 
 /* Find and lock a link that the current user owns. */
@@ -64,27 +65,37 @@ move(const LinkRow *row, const char *namespace, const char *name)
 void
 link_rename(const LinkName *name, const char *new_name)
 {
-	LinkName	target = {NULL, unconstify(char *, new_name)};
-	LinkRow    *row;
+	LINK_USE_BEGIN(LINK_VERB_RENAME_LINK, NULL);
+	{
+		LinkName	target = {NULL, unconstify(char *, new_name)};
+		LinkRow    *row;
 
-	link_prevent_write("ALTER LINK");
-	link_check_name(&target);
-	row = lock_own_row(name);
-	link_lock_schema(row->namespace);
-	move(row, row->namespace, new_name);
+		link_prevent_write("ALTER LINK");
+		link_check_name(&target);
+		link_use_detail("to %s", quote_identifier(new_name));
+		row = lock_own_row(name);
+		link_lock_schema(row->namespace);
+		move(row, row->namespace, new_name);
+	}
+	LINK_USE_END();
 }
 
 void
 link_set_schema(const LinkName *name, const char *schema)
 {
-	LinkRow    *row;
+	LINK_USE_BEGIN(LINK_VERB_SET_LINK_SCHEMA, NULL);
+	{
+		LinkRow    *row;
 
-	link_prevent_write("ALTER LINK");
-	row = lock_own_row(name);
-	link_lock_schema(schema);
-	if ((link_acl_on_scope(GetUserId(), schema, NULL) & LINK_ACL_CREATE) == 0)
-		link_refuse_create(schema);
-	move(row, schema, row->name);
+		link_prevent_write("ALTER LINK");
+		link_use_detail("to %s", quote_identifier(schema));
+		row = lock_own_row(name);
+		link_lock_schema(schema);
+		if ((link_acl_on_scope(GetUserId(), schema, NULL) & LINK_ACL_CREATE) == 0)
+			link_refuse_create(schema);
+		move(row, schema, row->name);
+	}
+	LINK_USE_END();
 }
 
 static void
@@ -107,16 +118,41 @@ change_owner(const LinkRow *row, Oid role)
 void
 link_set_owner(const LinkName *name, Oid role)
 {
-	LinkRow    *row;
+	LINK_USE_BEGIN(LINK_VERB_SET_LINK_OWNER, NULL);
+	{
+		LinkRow    *row;
 
-	link_prevent_write("ALTER LINK");
-	row = lock_own_row(name);
-	if (!link_role_exists(role))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("role with OID %u does not exist", role)));
-	link_check_can_set_role(GetUserId(), role);
-	change_owner(row, role);
+		link_prevent_write("ALTER LINK");
+		link_use_detail("to %s", link_role_name(role));
+		row = lock_own_row(name);
+		if (!link_role_exists(role))
+			ereport(ERROR,
+					(errcode(ERRCODE_UNDEFINED_OBJECT),
+					 errmsg("role with OID %u does not exist", role)));
+		link_check_can_set_role(GetUserId(), role);
+		change_owner(row, role);
+	}
+	LINK_USE_END();
+}
+
+/* One link of those that are reassigned, if it still is the old owner's. */
+static void
+reassign(int64 id, Oid old_role, Oid new_role)
+{
+	LINK_USE_BEGIN(LINK_VERB_SET_LINK_OWNER, NULL);
+	{
+		LinkRow    *row;
+
+		link_lock_link(id);
+		row = link_row_by_id(id);
+		if (row && row->owner == old_role)
+		{
+			link_use_found(row);
+			link_use_detail("to %s", link_role_name(new_role));
+			change_owner(row, new_role);
+		}
+	}
+	LINK_USE_END();
 }
 
 void
@@ -142,19 +178,12 @@ link_reassign_owned(List *old_roles, Oid new_role)
 		ListCell   *link;
 
 		foreach(link, link_rows(NULL, lfirst_oid(lc)))
-		{
-			LinkRow    *row = lfirst(link);
-
-			link_lock_link(row->id);
-			row = link_row_by_id(row->id);
-			if (row && row->owner == lfirst_oid(lc))
-				change_owner(row, new_role);
-		}
+			reassign(((LinkRow *) lfirst(link))->id, lfirst_oid(lc), new_role);
 	}
 }
 
-void
-link_remove_row(const LinkRow *row)
+static void
+remove_row(const LinkRow *row)
 {
 	link_remove_grants(link_grants_at(row->id, ""));
 	link_table_delete(LINK_TABLE, (ItemPointer) &row->tid);
@@ -162,18 +191,31 @@ link_remove_row(const LinkRow *row)
 }
 
 void
+link_remove_row(const LinkRow *row)
+{
+	LINK_USE_BEGIN(LINK_VERB_DROP_LINK, NULL);
+	{
+		link_use_found(row);
+		remove_row(row);
+	}
+	LINK_USE_END();
+}
+
+void
 link_drop(const LinkName *name, bool if_exists, bool cascade)
 {
-	link_prevent_write("DROP LINK");
-
-	/* nothing depends on links yet but their grants, which go with them */
-	(void) cascade;
-	if (if_exists && link_lookup_missing_ok(name, LINK_ACL_DROP) == NULL)
+	LINK_USE_BEGIN(LINK_VERB_DROP_LINK, NULL);
 	{
-		ereport(NOTICE,
-				(errmsg("link %s does not exist, skipping",
-						name->namespace ? quote_qualified_identifier(name->namespace, name->name) : quote_identifier(name->name))));
-		return;
+		link_prevent_write("DROP LINK");
+
+		/* nothing depends on links yet but their grants, which go with them */
+		(void) cascade;
+		if (if_exists && link_lookup_missing_ok(name, LINK_ACL_DROP) == NULL)
+			ereport(NOTICE,
+					(errmsg("link %s does not exist, skipping",
+							name->namespace ? quote_qualified_identifier(name->namespace, name->name) : quote_identifier(name->name))));
+		else
+			remove_row(link_lock_row(name, LINK_ACL_DROP));
 	}
-	link_remove_row(link_lock_row(name, LINK_ACL_DROP));
+	LINK_USE_END();
 }

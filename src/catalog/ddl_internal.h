@@ -12,7 +12,7 @@
 #ifndef LINK_DDL_INTERNAL_H
 #define LINK_DDL_INTERNAL_H
 
-#include "postgres.h"
+#include "compat.h"
 
 #include "catalog/links.h"
 #include "catalog/privileges.h"
@@ -24,10 +24,10 @@
 extern void link_lock_schema(const char *namespace);
 
 /* 42501: no CREATE LINK in that schema. */
-extern void link_refuse_create(const char *namespace) pg_attribute_noreturn();
+LINK_NORETURN extern void link_refuse_create(const char *namespace);
 
 /* 42710 */
-extern void link_refuse_duplicate(const char *namespace, const char *name) pg_attribute_noreturn();
+LINK_NORETURN extern void link_refuse_duplicate(const char *namespace, const char *name);
 
 /* Find a link, lock it against other DDL, and read it as it is then. */
 extern LinkRow *link_lock_row(const LinkName *name, LinkAcl needed);
@@ -38,7 +38,7 @@ extern void link_update_row(const LinkRow *row, Datum *values, bool *nulls, bool
 /* True if no link of this database has credentials: then a first key ring may be made. */
 extern bool link_nothing_sealed(void);
 
-/* Remove a link, its grants, and the anchors that held only it. */
+/* Remove a link, its grants, and the anchors that held only it: a DROP LINK of its own in the log. */
 extern void link_remove_row(const LinkRow *row);
 
 /* Remove rows of link.privilege, then release the anchors of their roles.  List of LinkGrant *. */

@@ -10,7 +10,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "catalog/json.h"
 
@@ -47,7 +47,7 @@ typedef struct JsonOwner
 
 static void scan_value(JsonScan *scan);
 
-static void pg_attribute_noreturn()
+LINK_NORETURN static void
 bad_json(const JsonScan *scan, Size pos, const char *detail)
 {
 	ereport(ERROR,
@@ -331,7 +331,7 @@ build(const char *text, Size len)
  * json-c's count of the keys is too small: find the first key that repeats an
  * earlier one, as decoded ("a" and "\u0061" are the same key).
  */
-static void pg_attribute_noreturn()
+LINK_NORETURN static void
 report_duplicate(const JsonScan *scan)
 {
 	struct json_object *seen = json_object_new_object();

@@ -97,7 +97,7 @@ release(void *arg)
  * signals are blocked on entry, since the handlers are still the backend's and
  * would set its latch.
  */
-static void pg_attribute_noreturn()
+LINK_NORETURN static void
 run(const char *command, int output, pid_t parent)
 {
 	struct sigaction action = {0};

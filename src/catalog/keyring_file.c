@@ -57,14 +57,14 @@ link_ring_fail(int sqlstate, const char *source, const char *message, const char
 			 hint ? errhint("%s", hint) : 0));
 }
 
-static void pg_attribute_noreturn()
+LINK_NORETURN static void
 file_fail(const char *path, const char *message, const char *hint)
 {
 	link_ring_fail(ERRCODE_CONFIG_FILE_ERROR, psprintf("file \"%s\"", path), message, hint);
 }
 
 /* "could not <action> the master key ring: <errno>" */
-static void pg_attribute_noreturn()
+LINK_NORETURN static void
 file_error(const char *path, const char *action, int errnum)
 {
 	errno = errnum;

@@ -11,7 +11,7 @@
 #ifndef LINK_KEYRING_INTERNAL_H
 #define LINK_KEYRING_INTERNAL_H
 
-#include "postgres.h"
+#include "compat.h"
 
 #include "catalog/keyring.h"
 
@@ -28,8 +28,7 @@ typedef struct LinkRing
  * to the log, and to those who may read the parameters that name it.  'hint' may
  * be NULL.
  */
-extern void link_ring_fail(int sqlstate, const char *source, const char *message, const char *hint)
-			pg_attribute_noreturn();
+LINK_NORETURN extern void link_ring_fail(int sqlstate, const char *source, const char *message, const char *hint);
 
 /* True if the current user may know where the ring lies. */
 extern bool link_ring_source_visible(void);

@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "catalog/json.h"
 
@@ -65,7 +65,7 @@ parse_json(const char *source, const char *text, Size len)
 	return object;
 }
 
-static void pg_attribute_noreturn()
+LINK_NORETURN static void
 bad_ring(const char *source, const char *problem)
 {
 	link_ring_fail(ERRCODE_CONFIG_FILE_ERROR, source,

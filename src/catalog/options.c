@@ -8,7 +8,7 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "catalog/json.h"
 
@@ -138,7 +138,7 @@ names_of(const LinkOptionDef *defs, bool both, LinkClause clause)
 	return names;
 }
 
-static void pg_attribute_noreturn()
+LINK_NORETURN static void
 unknown_key(const LinkOptionDef *defs, LinkClause clause, const char *name)
 {
 	const char *match;
@@ -169,7 +169,7 @@ unknown_key(const LinkOptionDef *defs, LinkClause clause, const char *name)
 			 errhint("%s", hint)));
 }
 
-static void pg_attribute_noreturn()
+LINK_NORETURN static void
 wrong_clause(const LinkOptionDef *def, LinkClause clause)
 {
 	ereport(ERROR,
@@ -180,7 +180,7 @@ wrong_clause(const LinkOptionDef *def, LinkClause clause)
 			 errdetail("CONFIG is visible; secrets belong in CREDENTIALS, which nobody can read.") : 0));
 }
 
-static void pg_attribute_noreturn()
+LINK_NORETURN static void
 bad_value(const LinkOptionDef *def, const char *detail, const char *hint)
 {
 	ereport(ERROR,

@@ -98,7 +98,7 @@ extern const LinkOptionDef *link_option_find(const LinkOptionDef *defs, const ch
  * The JSON value that 'text' stands for in SET clause ::key = 'text': a number
  * or boolean where the key takes one and the text is one, an array where the key
  * takes one (the text is a JSON array, or its only element), else a string.
- * 'def' may be NULL.  Not checked.  Add it at once to an object of
+ * Not checked, but 22023 for what is no UTF-8.  Add it at once to an object of
  * link_json_parse(), which then wipes and frees it.
  */
 extern struct json_object *link_option_from_text(const LinkOptionDef *def, const char *text);

@@ -12,6 +12,7 @@
 
 #include "catalog/json.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
 #include "bounds.h"
@@ -268,17 +269,25 @@ struct json_object *
 link_option_from_text(const LinkOptionDef *def, const char *text)
 {
 	struct json_object *json = NULL;
+	Size		len = strlen(text);
 	bool		boolean;
 	int64		integer;
 
-	if (def && def->type == LINK_OPTION_BOOLEAN && parse_bool(text, &boolean))
+	/* json-c does not look, and what it is stored in could not be read any more */
+	if (pg_encoding_verifymbstr(PG_UTF8, text, (int) len) != len)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("invalid value of \"%s\"", def->name),
+				 errdetail("It is not valid UTF-8.")));
+
+	if (def->type == LINK_OPTION_BOOLEAN && parse_bool(text, &boolean))
 		json = json_object_new_boolean(boolean);
-	else if (def && def->type == LINK_OPTION_INTEGER && parse_integer(text, strlen(text), &integer))
+	else if (def->type == LINK_OPTION_INTEGER && parse_integer(text, len, &integer))
 		json = json_object_new_int64(integer);
-	else if (def && text[0] == '[' &&
+	else if (text[0] == '[' &&
 			 (def->type == LINK_OPTION_STRINGS || def->type == LINK_OPTION_URLS))
 		json = parse_array(def, text);
-	else if (def && def->type == LINK_OPTION_STRINGS)
+	else if (def->type == LINK_OPTION_STRINGS)
 		json = new_array_of(text);
 	else
 		json = new_string(text);

@@ -20,6 +20,7 @@
 #include "catalog/privileges.h"
 #include "catalog/roles.h"
 #include "catalog/tables.h"
+#include "catalog/use.h"
 #include "errors.h"
 
 /* SQL 2, SECURITY 8 */
@@ -325,6 +326,8 @@ link_lookup_missing_ok(const LinkName *name, LinkAcl needed)
 	bool		known;
 	LinkRow    *row = resolve(name, &known);
 
+	if (row != NULL)
+		link_use_found(row);
 	if (!known && (row == NULL || link_acl_on_link(GetUserId(), row, NULL) == 0))
 		refuse_stranger(name);
 	return row ? demanded(row, needed) : NULL;
@@ -366,6 +369,8 @@ link_lookup_id(int64 id, LinkAcl needed)
 {
 	LinkRow    *row = link_row_by_id(id);
 
+	if (row != NULL)
+		link_use_found(row);
 	if (row == NULL || link_acl_on_link(GetUserId(), row, NULL) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_NO_PRIVILEGE),

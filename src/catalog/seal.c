@@ -218,7 +218,7 @@ link_sealed_key_id(const bytea *value)
 	return split(value, &sealed) ? pstrdup(sealed.key_id) : NULL;
 }
 
-static void pg_attribute_noreturn()
+LINK_NORETURN static void
 does_not_open(const char *link_name, const char *detail)
 {
 	ereport(ERROR,

@@ -134,6 +134,7 @@ link_http_create(const LinkHttpConfig *config)
 	http->max_retries = config->max_retries;
 	http->options = config->options;
 	http->link_name = config->link_name;
+	http->request_id_header = config->request_id_header;
 	http->link_id = config->link_id;
 	http->link_version = config->link_version;
 	dlist_init(&http->exchanges);
@@ -191,7 +192,7 @@ open_exchange(LinkHttp *http, LinkHttpRequest *request)
 	request->state = LINK_HTTP_IDLE;
 	request->status = 0;
 	request->received = 0;
-	request->attempts = 0;
+	request->attempts = request->sendings = 0;
 
 	dlist_foreach(iter, &http->exchanges)
 		n++;

@@ -24,7 +24,7 @@
 #ifndef LINK_HTTP_H
 #define LINK_HTTP_H
 
-#include "postgres.h"
+#include "compat.h"
 
 #include <curl/curl.h>
 
@@ -87,6 +87,8 @@ struct LinkHttpRequest
 	StringInfoData answer;		/* buffered body */
 	uint64		received;		/* streamed bytes put into the buffer so far */
 	int			attempts;
+	int			sendings;		/* how often it may have reached the server: attempts, and
+								 * what libcurl sends anew by itself */
 	char	   *failure;		/* FAILED: what went wrong, printable, unscrubbed */
 	int			failure_sqlstate;	/* FAILED: 08001, 58030, 08P01, ... */
 
@@ -106,6 +108,7 @@ typedef struct LinkHttpConfig
 	int			max_retries;
 	const LinkOptions *options; /* secrets to scrub from what it raises */
 	const char *link_name;		/* for errors */
+	const char *request_id_header;	/* of answers: see count.h; or NULL */
 	int64		link_id;		/* of whose connections may be used again; 0: of none */
 	uint64		link_version;	/* of its row */
 } LinkHttpConfig;
@@ -168,7 +171,7 @@ extern void link_http_finish(LinkHttp *http, LinkHttpRequest *request);
 extern bool link_http_attempt_once(LinkHttp *http, LinkHttpRequest *request, int timeout_ms);
 
 /* Raise what FAILED holds, scrubbed, with what was tried and the link's name. */
-extern void link_http_raise(LinkHttp *http, LinkHttpRequest *request) pg_attribute_noreturn();
+LINK_NORETURN extern void link_http_raise(LinkHttp *http, LinkHttpRequest *request);
 
 /* Which answers are worth another try: 408, 429, 500, 502, 503, 504. */
 extern bool link_http_retryable(long status);

@@ -252,6 +252,18 @@ link_http_seek_body(void *arg, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
+#if LIBCURL_VERSION_NUM >= 0x075000
+/* CURLOPT_PREREQFUNCTION: the connection is there, the request follows. */
+int
+link_http_count_sending(void *arg, char *server_ip, char *local_ip, int server_port, int local_port)
+{
+	LinkHttpExchange *exchange = arg;
+
+	exchange->request->sendings++;
+	return CURL_PREREQFUNC_OK;
+}
+#endif
+
 /*
  * CURLOPT_OPENSOCKETFUNCTION: the policy is about the address that is really
  * connected to.  A proxy is a superuser's choice, and knows itself what it may

@@ -6,13 +6,14 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "postgres.h"
+#include "compat.h"
 
 #include "utils/memutils.h"
 
 #include "bounds.h"
 #include "errors.h"
 #include "guc.h"
+#include "http/count.h"
 #include "http/http_internal.h"
 #include "http/url.h"
 
@@ -42,6 +43,8 @@
 #define PROTOCOLS (long) (CURLPROTO_HTTP | CURLPROTO_HTTPS)
 #endif
 
+LinkHttpCounts link_http_counts = {0};
+
 #define CHECK_SETOPT(easy, option, value) \
 	do { \
 		CURLcode	code_ = curl_easy_setopt(easy, option, value); \
@@ -49,7 +52,7 @@
 			setopt_failed(#option, code_); \
 	} while (0)
 
-static void pg_attribute_noreturn()
+LINK_NORETURN static void
 setopt_failed(const char *option, CURLcode code)
 {
 	ereport(ERROR,
@@ -135,6 +138,12 @@ set_request_options(CURL *easy, LinkHttpExchange *exchange)
 	CHECK_SETOPT(easy, CURLOPT_ERRORBUFFER, exchange->error);
 	CHECK_SETOPT(easy, CURLOPT_OPENSOCKETFUNCTION, link_http_open_socket);
 	CHECK_SETOPT(easy, CURLOPT_OPENSOCKETDATA, exchange);
+#if LIBCURL_VERSION_NUM >= 0x075000
+	CHECK_SETOPT(easy, CURLOPT_PREREQFUNCTION, link_http_count_sending);
+	CHECK_SETOPT(easy, CURLOPT_PREREQDATA, exchange);
+#else
+	request->sendings = 2;		/* cannot be told */
+#endif
 	CHECK_SETOPT(easy, CURLOPT_HEADERFUNCTION, link_http_take_header);
 	CHECK_SETOPT(easy, CURLOPT_HEADERDATA, exchange);
 	CHECK_SETOPT(easy, CURLOPT_WRITEFUNCTION, link_http_take_body);
@@ -318,7 +327,8 @@ link_http_attempt_begin(LinkHttpExchange *exchange)
 	exchange->trouble = TROUBLE_NONE;
 	exchange->opened = exchange->refused = exchange->ended = exchange->paused = false;
 	exchange->error[0] = '\0';
-	exchange->attempt_started = link_http_now();
+	exchange->attempt_started = exchange->moved = link_http_now();
+	exchange->moved_bytes = 0;
 
 	/* the caller may want to look at the headers of the answer that broke */
 	wipe_headers(exchange);
@@ -336,7 +346,9 @@ link_http_attempt_begin(LinkHttpExchange *exchange)
 				(errcode(ERRCODE_LINK_FAILED),
 				 errmsg("could not start a request: %s", curl_multi_strerror(code))));
 	exchange->in_multi = true;
-	request->attempts++;
+	link_http_counts.requests++;
+	if (request->attempts++ > 0)
+		link_http_counts.retries++;
 	request->failure = NULL;
 	request->failure_sqlstate = 0;
 	request->state = LINK_HTTP_RUNNING;

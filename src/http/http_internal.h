@@ -48,6 +48,7 @@ struct LinkHttp
 	const char *link_name;
 	int64		link_id;
 	uint64		link_version;
+	const char *request_id_header;	/* or NULL */
 	LinkHttpRetryHook retry_hook;
 };
 
@@ -114,6 +115,8 @@ typedef struct LinkHttpExchange
 	/* all attempts */
 	int64		started;		/* ms */
 	int64		attempt_started;
+	int64		moved;			/* ms when it last got on, or was not to blame for standing still */
+	int64		moved_bytes;	/* to and fro until then, 0 while it connects */
 	int64		budget_end;		/* no attempt begins after it; 0: none has failed */
 	int64		next_attempt;	/* WAITING: ms */
 	uint64		received;		/* request->received at the last failure */
@@ -186,6 +189,8 @@ extern size_t link_http_take_header(char *data, size_t one, size_t n, void *arg)
 extern size_t link_http_take_body(char *data, size_t one, size_t n, void *arg);
 extern size_t link_http_give_body(char *to, size_t one, size_t n, void *arg);
 extern int	link_http_seek_body(void *arg, curl_off_t offset, int origin);
+extern int	link_http_count_sending(void *arg, char *server_ip, char *local_ip,
+									int server_port, int local_port);
 extern curl_socket_t link_http_open_socket(void *arg, curlsocktype purpose,
 										   struct curl_sockaddr *address);
 

@@ -19,6 +19,7 @@
 #include "bounds.h"
 #include "errors.h"
 #include "guc.h"
+#include "http/count.h"
 #include "http/http_internal.h"
 
 /* ms; the nth wait is a random part of FIRST_WAIT * 2^n, at most MAX_WAIT. */
@@ -189,6 +190,29 @@ cause_from_status(LinkHttpExchange *exchange, Cause *cause)
  * What follows.
  */
 
+/* What the server calls this request, for whoever looks for it in the server's log. */
+static void
+keep_request_id(LinkHttpExchange *exchange)
+{
+	LinkHttp   *http = exchange->http;
+	const char *value = NULL;
+	size_t		len = 0;
+	MemoryContext caller;
+	char	   *id;
+
+	link_http_counts.request_id[0] = '\0';
+	if (http->request_id_header)
+		value = link_http_find_header(exchange, http->request_id_header, &len);
+	if (value == NULL || len >= LINK_REQUEST_ID_SIZE)
+		return;
+	caller = MemoryContextSwitchTo(exchange->context);
+	id = pnstrdup(value, len);
+	if (http->options)
+		id = link_options_scrub(http->options, id);
+	strlcpy(link_http_counts.request_id, id, LINK_REQUEST_ID_SIZE);
+	MemoryContextSwitchTo(caller);
+}
+
 /* Another attempt, if the budget allows it: after which wait.  -1: no more. */
 static int64
 wait_before_next(LinkHttpExchange *exchange)
@@ -255,6 +279,7 @@ link_http_settle(LinkHttpExchange *exchange)
 	request->state = LINK_HTTP_FAILED;
 	request->failure_sqlstate = ERRCODE_LINK_FAILED;
 	request->status = exchange->trouble == TROUBLE_NONE && exchange->headers_done ? exchange->status : 0;
+	keep_request_id(exchange);
 
 	if (exchange->trouble != TROUBLE_NONE)
 		cause_from_trouble(exchange, &cause);

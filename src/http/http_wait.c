@@ -162,8 +162,59 @@ excuse_absence(LinkHttp *http)
 		LinkHttpExchange *exchange = dlist_container(LinkHttpExchange, node, iter.cur);
 
 		exchange->attempt_started = Min(exchange->attempt_started + away, now);
+		exchange->moved = Min(exchange->moved + away, now);
 		if (exchange->budget_end != 0)
 			exchange->budget_end += away;
+	}
+}
+
+/* Headers and body, both ways. */
+static int64
+bytes_moved(CURL *easy)
+{
+	long		request = 0;
+	long		headers = 0;
+	curl_off_t	up = 0;
+	curl_off_t	down = 0;
+
+	(void) curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request);
+	(void) curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &headers);
+	(void) curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &up);
+	(void) curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &down);
+	return (int64) request + headers + up + down;
+}
+
+/*
+ * End attempts that have stood still for request_timeout.  libcurl's own watch
+ * goes by the average speed of some seconds, so it sees a transfer that stops
+ * only long after; it is left to end those that crawl.
+ */
+static void
+end_hung(LinkHttp *http)
+{
+	int64		now = link_http_now();
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &http->exchanges)
+	{
+		LinkHttpExchange *exchange = dlist_container(LinkHttpExchange, node, iter.cur);
+		int64		bytes;
+
+		if (!exchange->in_multi || exchange->ended)
+			continue;
+		bytes = bytes_moved(exchange->easy);
+		if (bytes != exchange->moved_bytes || bytes == 0 || exchange->paused)
+		{
+			exchange->moved = now;
+			exchange->moved_bytes = bytes;
+		}
+		else if (now - exchange->moved >= http->request_timeout)
+		{
+			exchange->ended = true;
+			exchange->result = CURLE_OPERATION_TIMEDOUT;
+			snprintf(exchange->error, sizeof(exchange->error),
+					 "nothing was sent or received for %d ms", http->request_timeout);
+		}
 	}
 }
 
@@ -179,7 +230,10 @@ link_http_pump(LinkHttp *http, const char **problem)
 
 	excuse_absence(http);
 	if (n <= 0 && !timer_due)
+	{
+		end_hung(http);
 		return true;
+	}
 
 	link_http_block_signals(&saved);
 	for (int i = 0; i < n && code == CURLM_OK; i++)
@@ -202,6 +256,7 @@ link_http_pump(LinkHttp *http, const char **problem)
 	}
 	link_http_unblock_signals(&saved);
 	read_messages(http);
+	end_hung(http);
 
 	*problem = code == CURLM_OK ? NULL : curl_multi_strerror(code);
 	return code == CURLM_OK;
@@ -248,7 +303,10 @@ link_http_move(LinkHttp *http)
 	}
 }
 
-/* ms until libcurl's timer, or the next attempt if asked for; -1: nothing is set. */
+/*
+ * ms until libcurl's timer, the end of a transfer that stands still, or the next
+ * attempt if asked for; -1: nothing is set.
+ */
 static int64
 next_timeout(LinkHttp *http, bool attempts)
 {
@@ -258,10 +316,14 @@ next_timeout(LinkHttp *http, bool attempts)
 	dlist_foreach(iter, &http->exchanges)
 	{
 		LinkHttpExchange *exchange = dlist_container(LinkHttpExchange, node, iter.cur);
+		int64		due = 0;
 
-		if (attempts && exchange->request->state == LINK_HTTP_WAITING &&
-			(at == 0 || exchange->next_attempt < at))
-			at = exchange->next_attempt;
+		if (attempts && exchange->request->state == LINK_HTTP_WAITING)
+			due = exchange->next_attempt;
+		else if (exchange->in_multi && !exchange->paused && exchange->moved_bytes > 0)
+			due = exchange->moved + http->request_timeout;
+		if (due != 0 && (at == 0 || due < at))
+			at = due;
 	}
 	return at == 0 ? -1 : Max(at - link_http_now(), 0);
 }

@@ -17,7 +17,9 @@
 #include "catalog/ddl_internal.h"
 #include "catalog/keyring.h"
 #include "catalog/seal.h"
+#include "catalog/stats.h"
 #include "catalog/tables.h"
+#include "catalog/use.h"
 #include "errors.h"
 #include "guc.h"
 #include "hygiene.h"
@@ -79,12 +81,13 @@ link_fn_status(PG_FUNCTION_ARGS)
 	put_item(rsinfo, "key ring", link_keyring_source());
 	put_item(rsinfo, "key ids", key_ids());
 	put_item(rsinfo, "allowed hosts", link_allowed_hosts);
+	put_item(rsinfo, "statistics", link_stats_shared() ? "of all sessions" : "of this session");
 	put_item(rsinfo, "links", psprintf("%d", list_length(link_rows(NULL, InvalidOid))));
 	return (Datum) 0;
 }
 
-Datum
-link_fn_add_master_key(PG_FUNCTION_ARGS)
+static char *
+add_master_key(void)
 {
 	if (RecoveryInProgress())
 		ereport(ERROR,
@@ -96,13 +99,27 @@ link_fn_add_master_key(PG_FUNCTION_ARGS)
 				 errmsg("there is no master key ring"),
 				 errdetail("A new one is not made, because credentials are sealed with a key of the one that is missing."),
 				 errhint("Put the ring file back in its place.")));
-	PG_RETURN_TEXT_P(cstring_to_text(link_keyring_add()));
+	return link_keyring_add();
 }
 
 Datum
-link_fn_retire_master_key(PG_FUNCTION_ARGS)
+link_fn_add_master_key(PG_FUNCTION_ARGS)
 {
-	char	   *id = link_arg_text(fcinfo, 0, "id");
+	char	   *id = NULL;
+
+	LINK_USE_BEGIN(LINK_VERB_ADD_MASTER_KEY, NULL);
+	{
+		link_use_found_name("*.*");
+		id = add_master_key();
+		link_use_detail("%s", id);
+	}
+	LINK_USE_END();
+	PG_RETURN_TEXT_P(cstring_to_text(id));
+}
+
+static void
+retire_master_key(char *id)
+{
 	int			sealed = 0;
 	ListCell   *lc;
 
@@ -127,6 +144,20 @@ link_fn_retire_master_key(PG_FUNCTION_ARGS)
 	ereport(NOTICE,
 			(errmsg("master key \"%s\" is retired", id),
 			 errdetail("Links of other databases, dumps and backups that it sealed cannot be opened any more.")));
+}
+
+Datum
+link_fn_retire_master_key(PG_FUNCTION_ARGS)
+{
+	char	   *id = link_arg_text(fcinfo, 0, "id");
+
+	LINK_USE_BEGIN(LINK_VERB_RETIRE_MASTER_KEY, NULL);
+	{
+		link_use_found_name("*.*");
+		link_use_detail("%s", id);
+		retire_master_key(id);
+	}
+	LINK_USE_END();
 	PG_RETURN_VOID();
 }
 
@@ -169,8 +200,8 @@ reseal_row(const LinkRow *row, const LinkKey *current)
 	return true;
 }
 
-Datum
-link_fn_reseal(PG_FUNCTION_ARGS)
+static int64
+reseal(void)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link reseal",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -181,7 +212,7 @@ link_fn_reseal(PG_FUNCTION_ARGS)
 
 	link_prevent_write("link.reseal");
 	if (link_nothing_sealed())
-		PG_RETURN_INT64(0);
+		return 0;
 	link_keyring_current(current, no_new_ring);
 	foreach(lc, link_rows(NULL, InvalidOid))
 	{
@@ -196,5 +227,20 @@ link_fn_reseal(PG_FUNCTION_ARGS)
 		MemoryContextReset(context);	/* wipes */
 	}
 	MemoryContextDelete(context);
+	return count;
+}
+
+Datum
+link_fn_reseal(PG_FUNCTION_ARGS)
+{
+	int64		count = 0;
+
+	LINK_USE_BEGIN(LINK_VERB_RESEAL, NULL);
+	{
+		link_use_found_name("*.*");
+		count = reseal();
+		link_use_moved(count, 0);
+	}
+	LINK_USE_END();
 	PG_RETURN_INT64(count);
 }

@@ -115,7 +115,10 @@ static void link_yyerror(LINK_YYLTYPE *location, LinkStatement **result, yyscan_
 
 start:
 			BEGIN_STATEMENT statement opt_semicolon
-				{ *result = $2; }
+				{
+					*result = $2;
+					(void) yynerrs;		/* bison only counts it, gcc 16 minds */
+				}
 			| BEGIN_INTO_LINK export opt_semicolon
 				{ *result = $2; }
 		;
@@ -347,9 +350,9 @@ scope:
 					$$.link = $2;
 				}
 			| name
-				{ link_refuse_scope($1, NULL, @1, yyscanner); }
+				{ link_refuse_scope(@1, yyscanner); }
 			| name '.' link_word
-				{ link_refuse_scope($1, $3, @1, yyscanner); }
+				{ link_refuse_scope(@1, yyscanner); }
 		;
 
 grantees:

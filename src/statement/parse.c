@@ -10,7 +10,6 @@
 #include "lib/stringinfo.h"
 #include "nodes/makefuncs.h"
 #include "parser/scansup.h"
-#include "utils/builtins.h"
 
 #include "errors.h"
 #include "statement/parse.h"
@@ -229,16 +228,13 @@ link_refuse_account(const char *clause)
 			 errhint("Roles and how they log in are defined by CREATE ROLE, ALTER ROLE and pg_hba.conf.")));
 }
 
+/* No word of the statement is told: it could be a sensitive one. */
 void
-link_refuse_scope(const char *schema, const char *link, int location, yyscan_t yyscanner)
+link_refuse_scope(int location, yyscan_t yyscanner)
 {
-	const char *quoted = pstrdup(quote_identifier(schema));
-
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
 			 errmsg("privileges are granted on *.*, schema.* or LINK schema.name"),
-			 link ? errhint("Write LINK %s.%s for that link, or %s.* for all links of the schema.",
-							quoted, quote_identifier(link), quoted)
-			 : errhint("Write %s.* for all links of the schema.", quoted),
+			 errhint("Write LINK schema.name for one link, or schema.* for all links of the schema."),
 			 link_scanner_errposition(yyscanner, location)));
 }

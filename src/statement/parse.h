@@ -68,7 +68,6 @@ extern List *link_add_clauses(List *clauses, List *more, yyscan_t yyscanner);
 extern void link_refuse_statement(const char *what);
 extern void link_refuse_host(int location, yyscan_t yyscanner);
 extern void link_refuse_account(const char *clause);
-extern void link_refuse_scope(const char *schema, const char *link, int location,
-							  yyscan_t yyscanner);
+extern void link_refuse_scope(int location, yyscan_t yyscanner);
 
 #endif							/* LINK_PARSE_H */

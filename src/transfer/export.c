@@ -22,6 +22,7 @@
 #include "utils/snapmgr.h"
 
 #include "catalog/privileges.h"
+#include "catalog/use.h"
 #include "errors.h"
 #include "format/format.h"
 #include "provider/provider.h"
@@ -233,9 +234,8 @@ write_rows(QueryDesc *desc, const LinkFormat *format, const CopyFormatOptions *o
 	link_output_flush(&output);
 }
 
-List *
-link_export(const char *query, int query_offset,
-			const LinkName *link, const char *path, List *options)
+static List *
+export(const char *query, const LinkName *link, const char *path, List *options)
 {
 	LinkObjectResult *result = palloc0(sizeof(LinkObjectResult));
 	RowReceiver receiver = {
@@ -279,12 +279,27 @@ link_export(const char *query, int query_offset,
 	result->bytes = upload->bytes;
 	upload_end(upload);
 	MemoryContextDelete(context);
+	link_use_moved(result->rows, result->bytes);
 	return list_make1(result);
 }
 
-void
-link_write_whole(const LinkName *link, const char *path,
-				 const void *data, Size size, bool overwrite)
+List *
+link_export(const char *query, int query_offset,
+			const LinkName *link, const char *path, List *options)
+{
+	List	   *results = NIL;
+
+	LINK_USE_BEGIN(LINK_VERB_SELECT_INTO, path);
+	{
+		results = export(query, link, path, options);
+	}
+	LINK_USE_END();
+	return results;
+}
+
+static void
+write_whole(const LinkName *link, const char *path,
+			const void *data, Size size, bool overwrite)
 {
 	LinkRow    *row;
 	Upload	   *upload;
@@ -305,4 +320,16 @@ link_write_whole(const LinkName *link, const char *path,
 	}
 	PG_END_TRY();
 	upload_end(upload);
+	link_use_moved(0, size);
+}
+
+void
+link_write_whole(const LinkName *link, const char *path,
+				 const void *data, Size size, bool overwrite)
+{
+	LINK_USE_BEGIN(LINK_VERB_WRITE_FILE, path);
+	{
+		write_whole(link, path, data, size, overwrite);
+	}
+	LINK_USE_END();
 }

@@ -24,6 +24,7 @@
 #include "utils/rls.h"
 
 #include "catalog/privileges.h"
+#include "catalog/use.h"
 #include "errors.h"
 #include "transfer/load.h"
 #include "transfer/verb.h"
@@ -98,8 +99,8 @@ insert_rows(CopyFromState cstate, LinkObjectResult *result, void *arg)
 	CommandCounterIncrement();
 }
 
-List *
-link_import(const LinkName *link, const char *path, Oid target, List *columns, List *options)
+static List *
+import(const LinkName *link, const char *path, Oid target, List *columns, List *options)
 {
 	LinkTransferOptions wanted;
 	CopyFormatOptions checked = {0};
@@ -120,5 +121,18 @@ link_import(const LinkName *link, const char *path, Oid target, List *columns, L
 
 	table_close(load.rel, NoLock);
 	free_parsestate(load.pstate);
+	return results;
+}
+
+List *
+link_import(const LinkName *link, const char *path, Oid target, List *columns, List *options)
+{
+	List	   *results = NIL;
+
+	LINK_USE_BEGIN(LINK_VERB_LOAD_DATA, path);
+	{
+		results = import(link, path, target, columns, options);
+	}
+	LINK_USE_END();
 	return results;
 }

@@ -20,6 +20,7 @@
 #include "utils/tuplestore.h"
 
 #include "catalog/privileges.h"
+#include "catalog/use.h"
 #include "errors.h"
 #include "transfer/load.h"
 #include "transfer/progress.h"
@@ -98,9 +99,9 @@ refuse_table_options(List *options)
 	}
 }
 
-void
-link_import_rows(const LinkName *link, const char *path, List *options,
-				 TupleDesc tupdesc, struct Tuplestorestate *store)
+static void
+import_rows(const LinkName *link, const char *path, List *options,
+			TupleDesc tupdesc, struct Tuplestorestate *store)
 {
 	LinkTransferOptions wanted;
 	CopyFormatOptions checked = {0};
@@ -121,4 +122,15 @@ link_import_rows(const LinkName *link, const char *path, List *options,
 	load.take_rows = store_rows;
 	load.arg = &rows;
 	(void) link_load_objects(row, path, &load);
+}
+
+void
+link_import_rows(const LinkName *link, const char *path, List *options,
+				 TupleDesc tupdesc, struct Tuplestorestate *store)
+{
+	LINK_USE_BEGIN(LINK_VERB_SELECT_FROM, path);
+	{
+		import_rows(link, path, options, tupdesc, store);
+	}
+	LINK_USE_END();
 }

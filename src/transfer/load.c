@@ -17,6 +17,7 @@
 
 #include "utils/memutils.h"
 
+#include "catalog/use.h"
 #include "errors.h"
 #include "transfer/load.h"
 #include "transfer/progress.h"
@@ -110,6 +111,7 @@ link_load_objects(const LinkRow *row, const char *path, const LinkLoad *load)
 		/* CopyFrom leaves memory behind, and there may be thousands of objects */
 		MemoryContextSwitchTo(object_context);
 		load_object(session, load, result);
+		link_use_moved(result->rows, result->bytes);
 		MemoryContextReset(object_context);
 	}
 

@@ -14,6 +14,7 @@
 #include "utils/resowner.h"
 
 #include "catalog/privileges.h"
+#include "catalog/use.h"
 #include "errors.h"
 #include "provider/provider.h"
 #include "transfer/look.h"
@@ -169,6 +170,7 @@ run_step(Probe *probe, const char *name, void (*run) (Probe *))
 		/* a cancel is for the whole statement */
 		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 			ReThrowError(error);
+		link_use_caught(error);
 		result->detail = psprintf("%s: %s%s%s%s%s", unpack_sql_state(error->sqlerrcode), error->message,
 								  error->detail ? " " : "", error->detail ? error->detail : "",
 								  error->hint ? " " : "", error->hint ? error->hint : "");
@@ -197,8 +199,8 @@ probe_object(const char *path)
 					(unsigned long long) random);
 }
 
-List *
-link_check(const LinkName *name, const char *path)
+static List *
+check(const LinkName *name, const char *path)
 {
 	Probe		probe = {0};
 	LinkCheckStep *resolved = palloc0(sizeof(LinkCheckStep));
@@ -244,6 +246,19 @@ link_check(const LinkName *name, const char *path)
 	return results;
 }
 
+List *
+link_check(const LinkName *name, const char *path)
+{
+	List	   *results = NIL;
+
+	LINK_USE_BEGIN(path ? LINK_VERB_CHECK_LINK_PATH : LINK_VERB_CHECK_LINK, path);
+	{
+		results = check(name, path);
+	}
+	LINK_USE_END();
+	return results;
+}
+
 /*
  * Listing.
  */
@@ -267,22 +282,31 @@ List *
 link_list_objects(const LinkName *name, const char *path)
 {
 	List	  **objects = palloc0(sizeof(List *));
-	LinkSession *session;
 
-	link_verb_require_allowed("link.list_files");
-	session = link_open(link_lookup_name(name, LINK_ACL_READ));
-	link_list(session, path, false, keep_object, objects);
-	link_close(session);
+	LINK_USE_BEGIN(LINK_VERB_LIST_FILES, path);
+	{
+		LinkSession *session;
+
+		link_verb_require_allowed("link.list_files");
+		session = link_open(link_lookup_name(name, LINK_ACL_READ));
+		link_list(session, path, false, keep_object, objects);
+		link_close(session);
+	}
+	LINK_USE_END();
 	return *objects;
 }
 
 void
 link_remove_object(const LinkName *name, const char *path)
 {
-	LinkSession *session;
+	LINK_USE_BEGIN(LINK_VERB_REMOVE_FILE, path);
+	{
+		LinkSession *session;
 
-	link_verb_require_allowed("link.remove_file");
-	session = link_open(link_lookup_name(name, LINK_ACL_WRITE));
-	link_remove(session, path);
-	link_close(session);
+		link_verb_require_allowed("link.remove_file");
+		session = link_open(link_lookup_name(name, LINK_ACL_WRITE));
+		link_remove(session, path);
+		link_close(session);
+	}
+	LINK_USE_END();
 }

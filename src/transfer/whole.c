@@ -9,6 +9,7 @@
 
 #include "bounds.h"
 #include "catalog/privileges.h"
+#include "catalog/use.h"
 #include "errors.h"
 #include "transfer/source.h"
 #include "transfer/transfer.h"
@@ -59,8 +60,8 @@ read_to_end(LinkSession *session, const char *path)
 	return whole;
 }
 
-bytea *
-link_read_whole(const LinkName *link, const char *path)
+static bytea *
+read_whole(const LinkName *link, const char *path)
 {
 	LinkRow    *row;
 	LinkSession *session;
@@ -71,5 +72,19 @@ link_read_whole(const LinkName *link, const char *path)
 	session = link_open(row);
 	whole = read_to_end(session, path);
 	link_close(session);
+	link_use_moved(0, VARSIZE(whole) - VARHDRSZ);
+	return whole;
+}
+
+bytea *
+link_read_whole(const LinkName *link, const char *path)
+{
+	bytea	   *whole = NULL;
+
+	LINK_USE_BEGIN(LINK_VERB_READ_FILE, path);
+	{
+		whole = read_whole(link, path);
+	}
+	LINK_USE_END();
 	return whole;
 }

@@ -10,11 +10,12 @@ ceph_packages() { install_packages ceph-mon ceph-osd radosgw openssl awscli; }
 
 ceph_port() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# First of a run of ports that nobody listens on.
+# First of a run of ports that nobody listens on. At random, since several may be
+# starting; below the ports that clients are given.
 ceph_free_ports()
 {
 	local base n
-	for base in 17480 27480 37480 47480; do
+	for base in $(seq 17480 40 31480 | shuf); do
 		for n in 0 1 2 3; do
 			if ceph_port $((base + n)); then continue 2; fi
 		done

@@ -9,15 +9,18 @@ list; each entry is used on the first requests that match it:
     {"method": "PUT", "match": "partNumber=2", "times": 1, "do": "status", "status": 503}
 
 "match" is searched in the request target; "do" is one of
-    status     answer with "status" and an error document of "code"
+    status     answer with "status" and an error document of "code"; with "retry_after" if given
     error200   status 200 whose body is an error document of "code"
     reset      read half of the request's body, then reset the connection
     cut        send half of the answer's body, then reset
     short      send headers and half of the body in one packet, then close
     hang       answer nothing for "seconds"
+    late       answer as usual after "seconds"
     slow       send the answer's body at one kB every 100 ms
+    stall      send half of the answer's body, and then nothing
     extra_key  add a key outside the prefix to a listing
     big        answer with 100 MB of body
+"request_id" is what the answer calls the request, instead of "req-1".
 Every request is logged as one line: method, target, what was done, and the id of
 the access key that signed it; every connection as a line "CONNECT".
 """
@@ -71,6 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
+        self.send_header("x-amz-request-id", self.request_id)
         self.send_header("Content-Length", str(len(body)))
         if how == "short":
             self.close_connection = True
@@ -82,6 +86,10 @@ class Handler(BaseHTTPRequestHandler):
         if how == "cut":
             self.wfile.write(body[:len(body) // 2])
             self.reset()
+        elif how == "stall":
+            self.wfile.write(body[:len(body) // 2])
+            time.sleep(60)
+            self.reset()
         elif how == "slow":
             for i in range(0, len(body), 1024):
                 self.wfile.write(body[i:i + 1024])
@@ -89,14 +97,15 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(body)
 
-    def error(self, status, code):
+    def error(self, status, code, headers={}):
         self.answer(status, ("<?xml version='1.0'?><Error><Code>%s</Code><Message>scripted %s</Message>"
                              "<RequestId>req-1</RequestId></Error>" % (code, code)).encode(),
-                    {"Content-Type": "application/xml"})
+                    {"Content-Type": "application/xml", **headers})
 
     def handle_one(self):
         fault = self.fault()
         do = fault["do"] if fault else None
+        self.request_id = fault.get("request_id", "req-1") if fault else "req-1"
         signer = re.search(r"Credential=([^/]+)/", self.headers.get("Authorization") or "")
         LOG.write("%s %s %s %s\n" % (self.command, self.path, do or "-", signer.group(1) if signer else "-"))
         length = int(self.headers.get("Content-Length") or 0)
@@ -108,11 +117,14 @@ class Handler(BaseHTTPRequestHandler):
             return self.reset()
         body = self.rfile.read(length)
         if do == "status":
-            return self.error(fault["status"], fault.get("code", "SlowDown"))
+            return self.error(fault["status"], fault.get("code", "SlowDown"),
+                              {"Retry-After": str(fault["retry_after"])} if "retry_after" in fault else {})
         if do == "error200":
             return self.error(200, fault.get("code", "InternalError"))
         if do == "big":
             return self.answer(200, b"x" * (100 << 20))
+        if do == "late":
+            time.sleep(fault["seconds"])
 
         url = urllib.parse.urlsplit(self.path)
         key = urllib.parse.unquote(url.path)[1:]
@@ -130,10 +142,12 @@ class Handler(BaseHTTPRequestHandler):
             UPLOADS[query["uploadId"][0]][int(query["partNumber"][0])] = body
             return self.answer(200, b"", {"ETag": etag})
         if method == "POST" and "uploadId" in query:
-            parts = UPLOADS.pop(query["uploadId"][0], None)
+            parts = UPLOADS.get(query["uploadId"][0])
             if parts is None:
                 return self.error(404, "NoSuchUpload")
-            OBJECTS[key] = b"".join(parts[n] for n in sorted(parts))
+            if not self.put(key, b"".join(parts[n] for n in sorted(parts))):
+                return self.error(412, "PreconditionFailed")
+            UPLOADS.pop(query["uploadId"][0], None)
             return self.answer(200, b"<CompleteMultipartUploadResult><ETag>&quot;x-1&quot;</ETag>"
                                     b"</CompleteMultipartUploadResult>")
         if method == "DELETE" and "uploadId" in query:
@@ -142,9 +156,8 @@ class Handler(BaseHTTPRequestHandler):
         if method == "GET" and ("list-type" in query or "/" not in key):
             return self.listing(key.rstrip("/"), query, do)
         if method == "PUT":
-            if self.headers.get("If-None-Match") == "*" and key in OBJECTS:
+            if not self.put(key, body):
                 return self.error(412, "PreconditionFailed")
-            OBJECTS[key] = body
             return self.answer(200, b"", {"ETag": '"%s"' % hashlib.md5(body).hexdigest()})
         if method == "DELETE":
             OBJECTS.pop(key, None)
@@ -166,6 +179,13 @@ class Handler(BaseHTTPRequestHandler):
             headers["Content-Range"] = "bytes %d-%d/%d" % (first, last, len(data))
             return self.answer(206, data[first:last + 1], headers, do)
         return self.answer(200, data, headers, do)
+
+    def put(self, key, data):
+        with LOCK:
+            if self.headers.get("If-None-Match") == "*" and key in OBJECTS:
+                return False
+            OBJECTS[key] = data
+            return True
 
     def listing(self, bucket, query, do):
         prefix = query.get("prefix", [""])[0]

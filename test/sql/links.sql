@@ -77,7 +77,9 @@ SELECT link.set_link_schema('store.sales', 'pg_catalog');
 SELECT link.set_link_owner('store.sales', 'regress_link_maker');
 SELECT schema, link, owner FROM link.links WHERE link = 'Sales';
 SET ROLE regress_link_maker;
+\set VERBOSITY sqlstate
 SELECT link.set_link_owner('store.sales', 'regress_link_other');
+\set VERBOSITY default
 SELECT link.set_link_schema('store.sales', 'shop');
 SELECT link.create_link('store.mine', 'S3', '{"creds_mode":"anonymous"}');
 SELECT link.create_link('shop.mine', 'FS', config => '{"root":"/tmp"}');
@@ -116,7 +118,7 @@ SELECT count(*) FROM link.link;
 SELECT count(*) FROM pg_shdepend WHERE objid = 'link.role_anchor'::regclass AND deptype = 'a' AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database());
 
 -- Who may call what, and who writes the tables.
-SELECT p.oid::regprocedure AS function, p.proacl::text = format('{%1$s=X/%1$s}', quote_ident(current_user)) AS owner_only FROM pg_proc p WHERE pronamespace = 'link'::regnamespace AND NOT has_function_privilege('pg_monitor', p.oid, 'EXECUTE') ORDER BY 1::text COLLATE "C";
+SELECT p.oid::regprocedure AS function, p.proacl::text = format('{%1$s=X/%1$s}', quote_ident(current_user)) AS owner_only FROM pg_proc p WHERE pronamespace = 'link'::regnamespace AND NOT has_function_privilege('pg_monitor', p.oid, 'EXECUTE') ORDER BY p.oid::regprocedure::text COLLATE "C";
 SELECT count(*) AS to_public FROM pg_proc p WHERE pronamespace = 'link'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE');
 SELECT relname, relkind FROM pg_class WHERE relnamespace = 'link'::regnamespace AND relkind IN ('r', 'v', 'S')
 	AND has_table_privilege('public', oid, 'SELECT') ORDER BY 1;

@@ -12,7 +12,7 @@
 #ifndef LINK_FS_H
 #define LINK_FS_H
 
-#include "postgres.h"
+#include "compat.h"
 
 #include <sys/stat.h>
 
@@ -45,8 +45,7 @@ extern int	link_fs_errcode(int errnum);
  * Raise it: "could not <action> "<path>"", or "... the root directory" if path
  * is NULL.
  */
-extern void link_fs_error(const LinkSession *session, const char *action, const char *path,
-						  int errnum) pg_attribute_noreturn();
+LINK_NORETURN extern void link_fs_error(const LinkSession *session, const char *action, const char *path, int errnum);
 
 /* ---- fs_root.c ---- */
 

@@ -293,6 +293,7 @@ s3_start(LinkSession *session)
 	config.max_retries = link_option_integer(options, "max_retries", -1);
 	config.options = options;
 	config.link_name = session->link_name;
+	config.request_id_header = "x-amz-request-id";
 	config.link_id = session->link_id;
 	config.link_version = session->link_version;
 	s3->http = link_http_create(&config);

@@ -13,7 +13,7 @@
 #ifndef LINK_S3_H
 #define LINK_S3_H
 
-#include "postgres.h"
+#include "compat.h"
 
 #include "http/http.h"
 #include "http/sigv4.h"
@@ -120,10 +120,10 @@ extern bool link_s3_error_is(LinkS3Request *request, const char *code);
 extern int	link_s3_sqlstate(LinkS3Request *request);
 
 /* Raise what the answer says. */
-extern void link_s3_raise(LinkS3Request *request) pg_attribute_noreturn();
+LINK_NORETURN extern void link_s3_raise(LinkS3Request *request);
 
 /* Raise that an answer is not what S3 would send (08P01); a sentence says why. */
-extern void link_s3_raise_protocol(LinkS3Request *request, const char *problem) pg_attribute_noreturn();
+LINK_NORETURN extern void link_s3_raise_protocol(LinkS3Request *request, const char *problem);
 
 /* Answers that ask for another try although their status does not say so. */
 extern bool link_s3_retry_hook(LinkHttpRequest *request);

@@ -25,13 +25,13 @@
 #include "provider/s3/s3.h"
 #include "provider/s3/s3_xml.h"
 
-typedef struct Page
+typedef struct ListPage
 {
 	List	   *objects;		/* LinkObject *; 'path' is the key, maybe encoded */
 	bool		encoded;
 	bool		truncated;
 	char	   *token;			/* or NULL */
-} Page;
+} ListPage;
 
 static int
 hex_value(char c)
@@ -97,7 +97,7 @@ parse_time(const char *text)
 }
 
 static void
-read_page(LinkS3Request *request, Page *page)
+read_page(LinkS3Request *request, ListPage *page)
 {
 	LinkS3Xml  *xml = link_s3_xml_open(request->http.answer.data, request->http.answer.len);
 	LinkObject *object = palloc0(sizeof(LinkObject));
@@ -195,7 +195,7 @@ link_s3_list(LinkSession *session, const char *prefix, LinkObjectCallback callba
 	while (more)
 	{
 		LinkS3Request *request;
-		Page		page;
+		ListPage	page;
 		ListCell   *cell;
 
 		CHECK_FOR_INTERRUPTS();

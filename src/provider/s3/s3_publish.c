@@ -9,8 +9,9 @@
  * those servers a moment in which another writer's object can be replaced.
  *
  * A conditional write whose answer was lost is sent again (also by libcurl
- * itself, unseen) and then fails, by its own doing; so does the completion of an
- * upload, which is gone.  Whether it was that is told by the object's ETag.
+ * itself) and then fails, by its own doing; so does the completion of an upload,
+ * which is gone.  Whether it was that is told by the object's ETag, where it was
+ * sent more than once: otherwise it is another writer's, of the same bytes.
  *
  *-------------------------------------------------------------------------
  */
@@ -98,14 +99,15 @@ etag_of_parts(const Upload *upload, char out[ETAG_SIZE])
 	return true;
 }
 
-/* Does the object have the ETag that ours has? */
+/* Was the object that is there, of ETag 'etag', made by this request? */
 static bool
-is_there(LinkS3Session *s3, const char *path, const char *etag)
+was_made(LinkS3Request *request, const char *path, const char *etag)
 {
 	LinkObject	object = {0};
 	bool		known;
 
-	return link_s3_exists(s3, path, "write", &known, &object) &&
+	return request->http.sendings > 1 &&
+		link_s3_exists(request->session, path, "write", &known, &object) &&
 		object.etag && pg_strcasecmp(object.etag, etag) == 0;
 }
 
@@ -219,7 +221,7 @@ link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 		request = perform_publish(s3, make_put, path, overwrite, &bytes);
 		done = request->http.status == 200 ||
 			(request->http.status == 412 &&
-			 etag_of_bytes(bytes.data, bytes.size, etag) && is_there(s3, path, etag));
+			 etag_of_bytes(bytes.data, bytes.size, etag) && was_made(request, path, etag));
 	}
 	else if (token_size > 0 && token[0] == LINK_S3_TOKEN_PARTS)
 	{
@@ -229,7 +231,7 @@ link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 		request = perform_publish(s3, make_complete, path, overwrite, &upload);
 		done = is_complete(request) ||
 			((request->http.status == 412 || link_s3_error_is(request, "NoSuchUpload")) &&
-			 etag_of_parts(&upload, etag) && is_there(s3, path, etag));
+			 etag_of_parts(&upload, etag) && was_made(request, path, etag));
 	}
 	else
 		elog(ERROR, "malformed token of an S3 upload");
