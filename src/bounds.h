@@ -17,10 +17,22 @@
 /* 1,000 keys of 1,024 bytes, XML-escaped, with their metadata: below 10 MB. */
 #define LINK_MAX_LIST_PAGE (10 * 1024 * 1024)
 
+/*
+ * Pages in a row without an object.  S3 sends some where a bucket holds mostly
+ * deleted versions, each after it has passed over a thousand of these.
+ */
+#define LINK_MAX_EMPTY_PAGES 1000
+
+/*
+ * What a server gives us to send back in a URL: tokens of listings, ids of
+ * uploads.  Real ones have 30 to 2,000 characters; servers take URLs of about 8 kB.
+ */
+#define LINK_MAX_TOKEN 4096
+
 /* An error document or a completion answer is a few hundred bytes. */
 #define LINK_MAX_SMALL_ANSWER (1024 * 1024)
 
-/* All headers of one answer; real servers send a few kB. */
+/* All headers of one answer, with the interim ones before it; real servers send a few kB. */
 #define LINK_MAX_HEADERS (64 * 1024)
 
 /* Option documents are flat; 32 leaves room for provider answers. */
@@ -38,8 +50,20 @@
 /* A key ring of hundreds of rotations. */
 #define LINK_MAX_KEY_RING (64 * 1024)
 
-/* Slower than this many bytes a second for request_timeout: the transfer is dead. */
-#define LINK_LOW_SPEED 1
+/*
+ * Slower than this many bytes a second for request_timeout: the transfer is
+ * dead.  A modem of 1995 is faster.
+ */
+#define LINK_LOW_SPEED 1024
+
+/* Bytes that a stream which breaks has to have got on by, for its retries to begin anew. */
+#define LINK_MIN_PROGRESS (64 * 1024)
+
+/*
+ * ms that the completion of an upload may take: minutes, in which S3 sends a
+ * blank now and then.
+ */
+#define LINK_MAX_COMPLETION (15 * 60 * 1000)
 
 /*
  * ms between two looks at a link that is being used: REVOKE, DROP and new

@@ -59,6 +59,10 @@ struct LinkHttpRequest
 	const void *body;			/* must stay as it is until the request is finished */
 	Size		body_length;
 	bool		idempotent;		/* may be sent again after it may have reached the server */
+	bool		probe;			/* somebody waits to hear whether the server works: one retry
+								 * at most */
+	int			patience;		/* ms that the answer may take as long as there is any
+								 * progress; 0: until it is slower than LINK_LOW_SPEED */
 	Size		answer_limit;	/* bytes of a buffered answer; more is an error (08P01);
 								 * 0 for LINK_MAX_SMALL_ANSWER */
 

@@ -177,6 +177,12 @@ link_http_take_header(char *data, size_t one, size_t n, void *arg)
 {
 	LinkHttpExchange *exchange = arg;
 
+	exchange->header_bytes += n;
+	if (exchange->header_bytes > LINK_MAX_HEADERS)
+	{
+		exchange->trouble = TROUBLE_HEADERS;
+		return 0;
+	}
 	if (n > 5 && strncmp(data, "HTTP/", 5) == 0 && !exchange->headers_done)
 	{
 		const char *space = memchr(data, ' ', n);
@@ -187,9 +193,7 @@ link_http_take_header(char *data, size_t one, size_t n, void *arg)
 			exchange->status = exchange->status * 10 + (*p - '0');
 		return n;
 	}
-	if (exchange->answer_headers.length + n > LINK_MAX_HEADERS)
-		exchange->trouble = TROUBLE_HEADERS;
-	else if (!bytes_append(&exchange->answer_headers, data, n))
+	if (!bytes_append(&exchange->answer_headers, data, n))
 		exchange->trouble = TROUBLE_MEMORY;
 	else if ((n == 2 || n == 1) && data[n - 1] == '\n' && exchange->status >= 200 &&
 			 !exchange->headers_done)

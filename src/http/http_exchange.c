@@ -149,6 +149,12 @@ set_request_options(CURL *easy, LinkHttpExchange *exchange)
 	CHECK_SETOPT(easy, CURLOPT_WRITEFUNCTION, link_http_take_body);
 	CHECK_SETOPT(easy, CURLOPT_WRITEDATA, exchange);
 
+	if (request->patience > 0)
+	{
+		CHECK_SETOPT(easy, CURLOPT_LOW_SPEED_TIME, 0L);
+		CHECK_SETOPT(easy, CURLOPT_TIMEOUT_MS, (long) request->patience);
+	}
+
 	if (strcmp(request->method, "HEAD") == 0)
 		CHECK_SETOPT(easy, CURLOPT_NOBODY, 1L);
 	else if (upload)
@@ -324,6 +330,7 @@ link_http_attempt_begin(LinkHttpExchange *exchange)
 	exchange->status = 0;
 	exchange->headers_done = false;
 	exchange->answer.length = 0;
+	exchange->header_bytes = 0;
 	exchange->trouble = TROUBLE_NONE;
 	exchange->opened = exchange->refused = exchange->ended = exchange->paused = false;
 	exchange->error[0] = '\0';

@@ -50,6 +50,7 @@ struct LinkHttp
 	uint64		link_version;
 	const char *request_id_header;	/* or NULL */
 	LinkHttpRetryHook retry_hook;
+	bool		answered;		/* the server has, at least once */
 };
 
 /* What a callback of libcurl found and could not raise. */
@@ -93,6 +94,7 @@ typedef struct LinkHttpExchange
 	long		status;			/* of the answer that is arriving */
 	bool		headers_done;
 	Bytes		answer_headers;
+	size_t		header_bytes;	/* with those of interim answers */
 	Bytes		answer;
 	Trouble		trouble;
 	bool		opened;			/* a socket was allowed */

@@ -7,7 +7,10 @@
  * The time budget (link.retry_timeout) runs from the moment at which the first
  * attempt that failed had last got on, so that a long upload that breaks near
  * its end is tried again, and one that hangs is not tried for ever.  A stream
- * that delivers more begins anew.
+ * that has got on by LINK_MIN_PROGRESS begins anew.
+ *
+ * A name that cannot be resolved is not tried again unless the server has
+ * answered before: it is misspelt far more often than name servers fail.
  *
  *-------------------------------------------------------------------------
  */
@@ -121,6 +124,9 @@ cause_from_curl(LinkHttpExchange *exchange, Cause *cause)
 	{
 		case CURLE_COULDNT_RESOLVE_PROXY:
 		case CURLE_COULDNT_RESOLVE_HOST:
+			cause->sqlstate = ERRCODE_LINK_UNREACHABLE;
+			cause->again = exchange->http->answered;
+			break;
 		case CURLE_COULDNT_CONNECT:
 		case CURLE_SSL_CONNECT_ERROR:
 			cause->sqlstate = ERRCODE_LINK_UNREACHABLE;
@@ -135,9 +141,19 @@ cause_from_curl(LinkHttpExchange *exchange, Cause *cause)
 			if (request->streamed)
 				cause->sqlstate = ERRCODE_LINK_CORRUPT;
 			break;
+#if LIBCURL_VERSION_NUM >= 0x080600
+		case CURLE_TOO_LARGE:
+#endif
 		case CURLE_OUT_OF_MEMORY:
 			cause->sqlstate = ERRCODE_OUT_OF_MEMORY;
 			cause->again = false;
+
+			/* so libcurl calls a line longer than the 100 kB that it takes */
+			if (!unsent && !exchange->headers_done)
+			{
+				cause->sqlstate = ERRCODE_LINK_PROTOCOL;
+				cause->text = "a line of the answer's headers is too long";
+			}
 			break;
 		case CURLE_PEER_FAILED_VERIFICATION:
 			cause->sqlstate = ERRCODE_LINK_UNREACHABLE;
@@ -223,8 +239,11 @@ wait_before_next(LinkHttpExchange *exchange)
 	int64		longest;
 	int64		wait;
 	curl_off_t	retry_after = 0;
+	int			most = http->max_retries;
 
-	if (exchange->budget_end == 0 || request->received > exchange->received)
+	if (request->probe && (most < 0 || most > 1))
+		most = 1;
+	if (exchange->budget_end == 0 || request->received >= exchange->received + LINK_MIN_PROGRESS)
 	{
 		bool		got_on = request->received > exchange->received || exchange->sent > 0;
 
@@ -242,7 +261,8 @@ wait_before_next(LinkHttpExchange *exchange)
 	if (curl_easy_getinfo(exchange->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK)
 		wait = Max(wait, Min((int64) retry_after, INT_MAX) * 1000);
 #endif
-	if ((http->max_retries >= 0 && exchange->failures >= http->max_retries) ||
+	if ((most >= 0 && exchange->failures >= most) ||
+		(request->probe && wait > MAX_WAIT) ||
 		now + wait >= exchange->budget_end)
 		return -1;
 	exchange->failures++;
@@ -280,6 +300,8 @@ link_http_settle(LinkHttpExchange *exchange)
 	request->failure_sqlstate = ERRCODE_LINK_FAILED;
 	request->status = exchange->trouble == TROUBLE_NONE && exchange->headers_done ? exchange->status : 0;
 	keep_request_id(exchange);
+	if (answered)
+		exchange->http->answered = true;
 
 	if (exchange->trouble != TROUBLE_NONE)
 		cause_from_trouble(exchange, &cause);

@@ -90,6 +90,7 @@ static const struct
 	{"ff00::", 8, "multicast"},
 	/* IPv4 in other clothes, where a gateway of the network decides what it means */
 	{"64:ff9b:1::", 48, "translated"},
+	{"::ffff:0:0:0", 96, "translated"},
 	{"2001::", 32, "translated"},
 	{"2002::", 16, "translated"},
 };
@@ -435,9 +436,11 @@ void
 link_policy_check_host(const char *host, int port, bool tls, bool proxied)
 {
 	LinkPolicyRefusal refusal;
+	LinkPolicyRefusal unused;
 	Address		literal;
+	bool		is_literal = address_from_text(host, &literal);
 
-	if (address_from_text(host, &literal))
+	if (is_literal)
 	{
 		if (allows(host, port, tls, &literal, &refusal))
 			return;
@@ -450,7 +453,8 @@ link_policy_check_host(const char *host, int port, bool tls, bool proxied)
 	ereport(ERROR,
 			(errcode(ERRCODE_LINK_UNREACHABLE),
 			 errmsg("connection to %s is not allowed", refusal.entry),
-			 !tls && may_allow(host, port, true, false) ?
+			 !tls && (is_literal ? allows(host, port, true, &literal, &unused) :
+					  may_allow(host, port, true, false)) ?
 			 errdetail("The host is allowed over TLS only.") : 0,
 			 errhint("Add \"%s\" to link.allowed_hosts.", refusal.entry)));
 }

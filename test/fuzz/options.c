@@ -14,7 +14,7 @@
 
 #include "nodes/pg_list.h"
 
-#include "catalog/options.h"
+#include "catalog/options_internal.h"
 #include "provider/provider.h"
 
 #include "backend.h"
@@ -185,8 +185,11 @@ static void
 set_from_text(Input *input, const LinkOptionDef *def)
 {
 	struct json_object *value = link_option_from_text(def, input->text);
+	LinkOptionValue read;
 
-	if (json_object_object_add(input->config.object, def->name, value) != 0)
+	/* what is not checked yet may hold what we never write */
+	if (link_option_read(def, value, &read) != NULL ||
+		json_object_object_add(input->config.object, def->name, value) != 0)
 		json_object_put(value);
 }
 

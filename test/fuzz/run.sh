@@ -203,9 +203,12 @@ for target in "${targets[@]}"; do
 	printf '%-10s %s executions, %s a second; %s edges, %s of them new; %s inputs kept\n' "$target" \
 		"$(value number_of_executed_units "$log")" "$(value average_exec_per_sec "$log")" \
 		"${last:-0}" "$((${last:-0} - ${first:-0}))" "$(value new_units_added "$log")"
+	# it leaves no profile when it ends early
 	if [ "${status[$target]}" != 0 ]; then
-		ok=0
-		grep -aE '^BUG|ERROR: |SUMMARY: |runtime error|^    #[0-9]|Test unit written|Base64:' "$log" | head -n 40
+		failed=$((failed + 1))
+		grep -aE '^BUG|ERROR: |SUMMARY: |runtime error|^    #[0-9]|Test unit written|Base64:' "$log" |
+			head -n 40 | cut -b 1-500 | LC_ALL=C tr -c '[:print:]\n' '?' || true
+		continue
 	fi
 	for file in ${files[$target]}; do
 		read -r covered lines < <(awk -v f="$file" '$1 == f { print $2, $3 }' "$LINK_WORK/coverage") ||

@@ -134,6 +134,7 @@ sub start_fake
 {
 	my ($faults) = @_;
 	my $log = $PostgreSQL::Test::Utils::tmp_check . '/fake_' . scalar(@fakes) . '.log';
+	unlink $log;				# of another test file
 	my ($in, $out) = ('', '');
 	my $run = IPC::Run::start([ 'python3', '-u', 'test/services/fake_s3.py', $log, $faults // '[]' ],
 		'<', \$in, '>', \$out);

@@ -55,7 +55,12 @@ kafka_topic()
 		--replication-factor 1 ${more[@]+"${more[@]}"}
 }
 
-kafka_answers() { kcat -b "$(cat "$LINK_KAFKA_FOLDER/plain")" -L -m 5; }
+kafka_answers()
+{
+	local at
+	at=$(cat "$LINK_KAFKA_FOLDER/plain")
+	service_port_open "${at#*:}" && kcat -b "$at" -L -m 5
+}
 
 kafka_up()
 {
@@ -88,6 +93,7 @@ log4j.appender.err.Target=System.err
 log4j.appender.err.layout=org.apache.log4j.PatternLayout
 log4j.appender.err.layout.ConversionPattern=%d %p %m (%c)%n
 C
+	# "broker.session.timeout.ms": a restarted broker waits until the old one is forgotten, 9 s by default.
 	cat >"$d/server.properties" <<C
 process.roles=broker,controller
 node.id=1
@@ -121,6 +127,10 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
 controlled.shutdown.enable=false
+broker.session.timeout.ms=1000
+broker.heartbeat.interval.ms=300
+controller.quorum.election.timeout.ms=200
+controller.quorum.fetch.timeout.ms=1000
 num.network.threads=2
 num.io.threads=4
 background.threads=2

@@ -56,14 +56,17 @@ service_java()
 	[ -e "$LINK_CACHE/$1" ] || command -v mvn >/dev/null || install_packages maven
 }
 
-# service_go NAME MODULE@VERSION [GO SETTING...]: the program alone stays in the
-# cache. The go command checks each module against the checksum database.
-service_go_build()
+# service_go MODULE@VERSION FOLDER: the program alone stays. The go command checks
+# each module against the checksum database.
+service_go()
 {
-	local to=${!#}
-	env GOBIN="$to" GOMODCACHE="$to/mod" GOCACHE="$to/build" GOFLAGS=-modcacherw CGO_ENABLED=0 HOME="$to" \
-		go install -trimpath -ldflags=-s "$1" && rm -rf "$to/mod" "$to/build"
+	env GOBIN="$2" GOMODCACHE="$2/mod" GOCACHE="$2/build" GOFLAGS=-modcacherw CGO_ENABLED=0 \
+		go install -trimpath -ldflags=-s "$1" && rm -rf "$2/mod" "$2/build"
 }
+
+# service_go_packages NAME: a compiler, if NAME is still to be built. Debian 12's is
+# too old; from Debian 13 on it fetches the one that a module asks for by itself.
+service_go_packages() { [ -e "$LINK_CACHE/$1" ] || command -v go >/dev/null || install_packages golang-go ca-certificates; }
 
 # service_folder FOLDER: made, and given to postgres if we are root and it can get there.
 service_folder()
@@ -95,8 +98,8 @@ service_spawn()
 	local d=$1 name=$2 i
 	shift 2
 	rm -f "$d/$name.pid"
-	service_as "$d" setsid bash -c 'cd "$1"; echo $$ >"$1/$2.pid"; shift 2; exec "$@"' - "$d" "$name" "$@" \
-		</dev/null >>"$d/$name.log" 2>&1 &
+	service_as "$d" setsid bash -c 'cd "$1" && exec >>"$2.log" 2>&1 && echo $$ >"$2.pid" && shift 2 && exec "$@"' \
+		- "$d" "$name" "$@" </dev/null >/dev/null 2>&1 &
 	for i in $(seq 100); do
 		[ ! -s "$d/$name.pid" ] || return 0
 		sleep 0.02

@@ -311,6 +311,7 @@ s3_connect(LinkSession *session)
 	LinkS3Request *request = link_s3_request((LinkS3Session *) session, "GET", "", "reach the server");
 
 	request->unsigned_request = true;
+	request->http.probe = true;
 	link_s3_perform(request);
 	link_s3_free(request);
 }
@@ -339,6 +340,7 @@ s3_authenticate(LinkSession *session)
 	}
 	request = link_s3_request((LinkS3Session *) session, "GET", bucket ? bucket : "",
 							  bucket ? "list" : "authenticate");
+	request->http.probe = true;
 	if (bucket)
 	{
 		link_s3_query(request, "list-type", "2");

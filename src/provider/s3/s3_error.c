@@ -216,7 +216,8 @@ link_s3_raise(LinkS3Request *request)
 	/* only a region that could be one is worth repeating */
 	if (hint && strcmp(hint, REGION_HINT) == 0 && link_is_dns_label(error.region) &&
 		strcmp(error.region, request->session->region) != 0)
-		hint = psprintf("Set \"region\" in the CONFIG of the link to \"%s\".", error.region);
+		hint = psprintf("Set \"region\" in the CONFIG of the link to \"%s\".",
+						presentable(request, error.region));
 
 	ereport(ERROR,
 			(errcode(meaning->sqlstate),

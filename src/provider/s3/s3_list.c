@@ -8,8 +8,8 @@
  * The next page is asked for by the last key of this one (start-after), not by
  * the server's token, which radosgw percent-encodes too but takes back decoded.
  * Only a page without keys (of a bucket full of deleted versions) leaves the
- * token.  Keys that do not ascend end the listing, so it comes to an end
- * whatever the server says.
+ * token.  Keys that do not ascend end the listing, and so do LINK_MAX_EMPTY_PAGES
+ * pages in a row without keys.
  *
  *-------------------------------------------------------------------------
  */
@@ -179,6 +179,7 @@ link_s3_list(LinkSession *session, const char *prefix, LinkObjectCallback callba
 	StringInfoData last;		/* key; empty before the first */
 	StringInfoData token;		/* empty: go on after 'last' */
 	char	   *bucket;
+	int			empty_pages = 0;	/* in a row */
 	bool		more = true;
 
 	if (slash == NULL || slash == prefix)
@@ -219,19 +220,28 @@ link_s3_list(LinkSession *session, const char *prefix, LinkObjectCallback callba
 
 		if (page.objects == NIL && more)
 		{
-			if (page.token == NULL || strcmp(token.data, page.token) == 0)
+			if (page.token == NULL || strcmp(token.data, page.token) == 0 ||
+				strlen(page.token) > LINK_MAX_TOKEN || ++empty_pages > LINK_MAX_EMPTY_PAGES)
 				link_s3_raise_protocol(request, "The listing does not go on.");
 			resetStringInfo(&token);
 			appendStringInfoString(&token, page.token);
 		}
 		else
+		{
 			resetStringInfo(&token);
+			empty_pages = 0;
+		}
 
 		foreach(cell, page.objects)
 		{
 			LinkObject *object = lfirst(cell);
 			bool		wanted;
 
+			/* what the server names is not repeated in errors: it could be a secret */
+			if (strncmp(object->path, slash + 1, strlen(slash + 1)) != 0)
+				link_s3_raise_protocol(request, "The listing has a key outside of what was asked for.");
+			if (strlen(object->path) > LINK_MAX_TOKEN)
+				link_s3_raise_protocol(request, "A key of the listing is too long.");
 			if (strcmp(last.data, object->path) >= 0)
 				link_s3_raise_protocol(request, "The keys of the listing do not ascend.");
 			resetStringInfo(&last);

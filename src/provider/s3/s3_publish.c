@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "bounds.h"
 #include "errors.h"
 #include "provider/s3/s3.h"
 #include "provider/s3/s3_xml.h"
@@ -176,6 +177,7 @@ make_complete(LinkS3Session *s3, const char *path, const void *arg)
 
 	link_s3_query(request, "uploadId", upload->id);
 	link_s3_body(request, body.data, body.len, "application/xml");
+	request->http.patience = LINK_MAX_COMPLETION;
 	return request;
 }
 

@@ -120,6 +120,10 @@ read_headers(LinkS3Reader *reader)
 
 		if (request->http.status != 200)
 			link_s3_raise_protocol(request, "It sends a part of the object although all of it was asked for.");
+
+		/* where it ends only with the connection, a break would be its end */
+		if (length == NULL && link_http_answer_header(&request->http, "transfer-encoding") == NULL)
+			link_s3_raise_protocol(request, "It does not say how long the object is.");
 		reader->base.size = length ? strtoi64(length, &end, 10) : -1;
 		if (length && (end == length || *end != '\0' || reader->base.size < 0))
 			link_s3_raise_protocol(request, "The Content-Length is not a number.");

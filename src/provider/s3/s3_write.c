@@ -25,6 +25,7 @@
 
 #include "utils/memutils.h"
 
+#include "bounds.h"
 #include "errors.h"
 #include "provider/s3/s3.h"
 #include "provider/s3/s3_xml.h"
@@ -121,8 +122,8 @@ begin_upload(LinkS3Writer *writer)
 		if (strcmp(link_s3_xml_path(xml), "InitiateMultipartUploadResult/UploadId") == 0)
 			upload_id = MemoryContextStrdup(writer->context, link_s3_xml_text(xml));
 	if (event != LINK_S3_XML_END || upload_id == NULL || upload_id[0] == '\0' ||
-		strchr(upload_id, '\n') != NULL)
-		link_s3_raise_protocol(request, "It gives no upload id.");
+		strlen(upload_id) > LINK_MAX_TOKEN || strchr(upload_id, '\n') != NULL)
+		link_s3_raise_protocol(request, "It gives no usable upload id.");
 	link_s3_xml_close(xml);
 	link_s3_free(request);
 

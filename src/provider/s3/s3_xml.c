@@ -12,6 +12,7 @@
 
 #include <libxml/xmlreader.h>
 
+#include "miscadmin.h"
 #include "utils/memutils.h"
 
 #include "errors.h"
@@ -19,6 +20,21 @@
 
 /* The deepest element of a listing is the fourth. */
 #define MAX_DEPTH 8
+
+/*
+ * Bytes from one '<' to the next, so that no tag is longer.  libxml2 (2.9)
+ * compares all attributes of an element with each other, and begins anew with a
+ * tag at each 512 bytes of it: a tag of a megabyte takes minutes, in which
+ * nothing can be cancelled.  The longest text that real servers send is a signed
+ * request in hexadecimal, 12 kB.
+ */
+#define MAX_RUN (32 * 1024)
+
+#if LIBXML_VERSION >= 21200
+#define ERROR_ARGUMENT const xmlError *
+#else
+#define ERROR_ARGUMENT xmlErrorPtr
+#endif
 
 struct LinkS3Xml
 {
@@ -40,6 +56,30 @@ release(void *arg)
 	if (xml->reader)
 		xmlFreeTextReader(xml->reader);
 	xml->reader = NULL;
+}
+
+/* What is wrong is told by what the reader returns; by itself it would print it. */
+static void
+ignore_error(void *arg, ERROR_ARGUMENT error)
+{
+}
+
+static bool
+has_long_run(const char *text, Size length)
+{
+	const char *end = text + length;
+
+	while (text < end)
+	{
+		const char *next = memchr(text, '<', end - text);
+
+		if (next == NULL)
+			next = end;
+		if (next - text > MAX_RUN)
+			return true;
+		text = next + 1;
+	}
+	return false;
 }
 
 LinkS3Xml *
@@ -67,7 +107,8 @@ link_s3_xml_open(const char *text, Size length)
 
 	/* the text is taken as UTF-8 whatever it declares, so this is the only spelling */
 	if (length == 0 || length > INT_MAX ||
-		memmem(text, length, "<!DOCTYPE", strlen("<!DOCTYPE")) != NULL)
+		memmem(text, length, "<!DOCTYPE", strlen("<!DOCTYPE")) != NULL ||
+		has_long_run(text, length))
 		return xml;
 
 	xml->reader = xmlReaderForMemory(text, (int) length, NULL, "UTF-8",
@@ -78,6 +119,7 @@ link_s3_xml_open(const char *text, Size length)
 				(errcode(ERRCODE_OUT_OF_MEMORY),
 				 errmsg("out of memory"),
 				 errdetail("Could not start to read an XML document.")));
+	xmlTextReaderSetStructuredErrorHandler(xml->reader, ignore_error, NULL);
 	return xml;
 }
 
@@ -98,6 +140,7 @@ link_s3_xml_next(LinkS3Xml *xml)
 		const char *name;
 		int			result;
 
+		CHECK_FOR_INTERRUPTS();
 		if (xml->ended)
 		{
 			xml->depth--;
