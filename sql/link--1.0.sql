@@ -308,6 +308,13 @@ CREATE FUNCTION link.status(OUT item pg_catalog.text, OUT value pg_catalog.text)
 	RETURNS SETOF record
 	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_status';
 
+-- Take back uploads that killed sessions left behind.
+CREATE FUNCTION link.abort_uploads(link pg_catalog.text DEFAULT NULL,
+		older_than pg_catalog.interval DEFAULT '0')
+	RETURNS TABLE (link pg_catalog.text, path pg_catalog.text, started pg_catalog.timestamptz,
+		outcome pg_catalog.text)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_abort_uploads';
+
 CREATE FUNCTION link.add_master_key() RETURNS pg_catalog.text
 	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_add_master_key';
 
@@ -374,6 +381,7 @@ GRANT EXECUTE ON FUNCTION
 	link.remove_file(pg_catalog.text, pg_catalog.text),
 	link.select_into(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text[], pg_catalog.text, pg_catalog.bool, pg_catalog.int8, pg_catalog.text[], pg_catalog.text, pg_catalog.bool, pg_catalog.int4),
 	link.load_data(pg_catalog.text, pg_catalog.text, pg_catalog.regclass, pg_catalog.text[], pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text[], pg_catalog.text[], pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8),
-	link.select_from(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text[], pg_catalog.text[], pg_catalog.text)
+	link.select_from(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text[], pg_catalog.text[], pg_catalog.text),
+	link.abort_uploads(pg_catalog.text, pg_catalog.interval)
 	TO PUBLIC;
 GRANT EXECUTE ON FUNCTION link.status() TO pg_monitor;

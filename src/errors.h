@@ -58,4 +58,12 @@ extern char *link_printable(const char *text, Size len);
  */
 extern const char *link_closest_match(const char *word, const char *const *names);
 
+/*
+ * Run a step whose failure is not that of the statement, in a subtransaction.
+ * NULL if it succeeds, else its error, in the current memory context.  A cancel
+ * is thrown all the same.  What the step wants to keep belongs to memory that is
+ * older than it.  Not in parallel mode.
+ */
+extern ErrorData *link_attempt(void (*step) (void *arg), void *arg);
+
 #endif							/* LINK_ERRORS_H */

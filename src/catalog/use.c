@@ -49,6 +49,7 @@ static const struct
 	[LINK_VERB_SELECT_INTO] = {"select_into", LINK_LOG_USE_WRITE, true},
 	[LINK_VERB_WRITE_FILE] = {"write_file", LINK_LOG_USE_WRITE, true},
 	[LINK_VERB_REMOVE_FILE] = {"remove_file", LINK_LOG_USE_WRITE, true},
+	[LINK_VERB_ABORT_UPLOADS] = {"abort_uploads", LINK_LOG_USE_WRITE, true},
 	[LINK_VERB_CHECK_LINK_PATH] = {"check_link", LINK_LOG_USE_WRITE, true},
 	[LINK_VERB_CHECK_LINK] = {"check_link", LINK_LOG_USE_ALL, true},
 	[LINK_VERB_LOAD_DATA] = {"load_data", LINK_LOG_USE_ALL, true},

@@ -27,6 +27,7 @@
 #include "errors.h"
 #include "guc.h"
 #include "http/http.h"
+#include "provider/journal.h"
 #include "provider/list.h"
 
 /* Adding a provider is a folder and a line here. */
@@ -261,8 +262,8 @@ not_allowed(const LinkSession *session, const char *path)
 			 errdetail("The path lies outside of the path_prefixes of the link.")));
 }
 
-static void
-check_path(const LinkSession *session, const char *path)
+void
+link_check_path(const LinkSession *session, const char *path)
 {
 	link_path_check(path_below_root(session, path), false);
 	if (!link_path_allowed(path, link_option_strings(session->options, "path_prefixes")))
@@ -287,7 +288,7 @@ LinkReader *
 link_open_reader(LinkSession *session, const char *path, int64 offset, int64 length)
 {
 	check_feature(session, LINK_CAN_READ, "reading");
-	check_path(session, path);
+	link_check_path(session, path);
 	Assert(offset >= 0 && length >= -1);
 	return session->provider->ops->open_reader(session, path, offset, length);
 }
@@ -309,9 +310,10 @@ LinkWriter *
 link_open_writer(LinkSession *session, const char *path, bool overwrite)
 {
 	check_feature(session, LINK_CAN_WRITE, "writing");
-	check_path(session, path);
+	link_check_path(session, path);
 	if (overwrite)
 		check_replaceable(session, "overwrite");
+	link_reap_some(session);
 	return session->provider->ops->open_writer(session, path, overwrite);
 }
 
@@ -324,44 +326,102 @@ link_write(LinkWriter *writer, const void *data, Size size)
 	writer->written += size;
 }
 
+/* A token ends with the name of the upload's record, which is empty if there is none. */
 void
 link_prepare(LinkWriter *writer, StringInfo token)
 {
+	char		name[LINK_JOURNAL_NAME_SIZE] = {0};
+
 	Assert(!writer->prepared);
 	writer->session->provider->ops->prepare(writer, token);
+	if (writer->journal)
+		strlcpy(name, link_journal_name(writer->journal), sizeof(name));
+	appendBinaryStringInfo(token, name, sizeof(name));
 	writer->prepared = true;
 }
 
+/* Takes the name off the token; false if it is none of ours. */
+static bool
+take_name(const char *token, Size *token_size, char name[LINK_JOURNAL_NAME_SIZE])
+{
+	if (*token_size < LINK_JOURNAL_NAME_SIZE)
+		return false;
+	*token_size -= LINK_JOURNAL_NAME_SIZE;
+	memcpy(name, token + *token_size, LINK_JOURNAL_NAME_SIZE);
+	return name[LINK_JOURNAL_NAME_SIZE - 1] == '\0';
+}
+
+/*
+ * A publish that fails leaves the upload on record: for link_discard(), or, if
+ * nobody comes to that, as an orphan.
+ */
 void
 link_publish(LinkSession *session, const char *path, bool overwrite,
 			 const char *token, Size token_size)
 {
+	char		name[LINK_JOURNAL_NAME_SIZE];
+	LinkJournal *journal = NULL;
+	LinkRecord	record;
+
 	check_feature(session, LINK_CAN_WRITE, "writing");
-	check_path(session, path);
+	link_check_path(session, path);
 	if (overwrite)
 		check_replaceable(session, "overwrite");
+	if (!take_name(token, &token_size, name))
+		elog(ERROR, "malformed token of an upload");
+
+	/* of another process, which may be gone, it has to be kept from the reaper */
+	if (name[0] != '\0' && (journal = link_journal_held(name)) == NULL)
+		journal = link_journal_claim(name, &record);
 	session->provider->ops->publish(session, path, overwrite, token, token_size);
+	if (journal)
+		link_journal_remove(journal);
+}
+
+static void
+end_record(LinkJournal *journal, bool gone)
+{
+	if (gone)
+		link_journal_remove(journal);
+	else
+		link_journal_leave(journal);
 }
 
 void
 link_abort(LinkWriter *writer)
 {
+	LinkJournal *journal = writer->journal;
+	bool		gone;
+
 	/* what a prepared writer left behind is its token's, for link_discard() */
-	if (!writer->prepared)
-		writer->session->provider->ops->abort(writer);
+	if (writer->prepared)
+		return;
+	writer->journal = NULL;
+	gone = writer->session->provider->ops->abort(writer);
+	if (journal)
+		end_record(journal, gone);
 }
 
 void
 link_discard(LinkSession *session, const char *path, const char *token, Size token_size)
 {
-	session->provider->ops->discard(session, path, token, token_size);
+	char		name[LINK_JOURNAL_NAME_SIZE];
+	LinkJournal *journal;
+	bool		gone;
+
+	if (!take_name(token, &token_size, name))
+		return;
+	gone = session->provider->ops->discard(session, path, token, token_size);
+	journal = link_journal_held(name);
+	if (journal)
+		end_record(journal, gone);
 }
 
 void
 link_remove(LinkSession *session, const char *path)
 {
 	check_feature(session, LINK_CAN_REMOVE, "removing");
-	check_path(session, path);
+	link_check_path(session, path);
 	check_replaceable(session, "remove");
 	session->provider->ops->remove(session, path);
 }
@@ -370,7 +430,7 @@ bool
 link_stat(LinkSession *session, const char *path, LinkObject *object)
 {
 	check_feature(session, LINK_CAN_READ, "reading");
-	check_path(session, path);
+	link_check_path(session, path);
 	if (!session->provider->ops->stat(session, path, object))
 		return false;
 	object->path = pstrdup(path);

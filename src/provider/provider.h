@@ -21,6 +21,11 @@
  * printable and scrubbed; abort and discard never throw, never wait longer than
  * LINK_ABORT_TIMEOUT in all, and never check for interrupts.
  *
+ * Uploads: before a driver makes something at the provider that would stay if
+ * the backend were killed, it calls link_upload_begin(), which puts it on record
+ * (journal.h).  The wrappers do the rest: the record goes when the upload is
+ * published or taken back, and what stays behind is reaped later.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef LINK_PROVIDER_H
@@ -37,6 +42,10 @@
 
 /* ms that all aborts of one statement may take together (INTERNALS A7) */
 #define LINK_ABORT_TIMEOUT 2000
+
+/* The same for the uploads of others that a statement takes back by the way, and how many. */
+#define LINK_REAP_TIMEOUT 2000
+#define LINK_REAP_AT_ONCE 4
 
 /* LinkProvider.features */
 #define LINK_CAN_READ		(1 << 0)
@@ -96,6 +105,7 @@ typedef struct LinkWriter
 	bool		overwrite;
 	bool		prepared;
 	uint64		written;		/* bytes given to write() so far */
+	struct LinkJournal *journal;	/* record of its upload; NULL: there is none */
 } LinkWriter;
 
 typedef struct LinkObject
@@ -105,6 +115,36 @@ typedef struct LinkObject
 	TimestampTz last_modified;	/* DT_NOBEGIN if unknown */
 	char	   *etag;			/* or NULL */
 } LinkObject;
+
+/* What became of an upload whose owner is gone. */
+typedef enum LinkReapOutcome
+{
+	LINK_REAP_ABORTED,			/* it was there, and is no more */
+	LINK_REAP_NOTHING,			/* nothing of it is there */
+	LINK_REAP_IN_DOUBT,			/* what is there may be somebody else's */
+	LINK_REAP_FAILED			/* it may be there still: another time */
+} LinkReapOutcome;
+
+/* The upload that an operation is to take back. */
+typedef struct LinkReap
+{
+	const char *path;
+	const char *upload;			/* as link_upload_begin() or _known() was given; NULL: never known */
+	TimestampTz started;		/* it began neither before this ... */
+	TimestampTz latest;			/* ... nor after this, by the clock of this server */
+	int			timeout;		/* ms for all of it */
+
+	/*
+	 * For uploads that have to be guessed: to be called after the provider was
+	 * asked what is there, since whatever another session has begun until then
+	 * was on record before.
+	 */
+	void		(*look) (struct LinkReap *reap);
+	List	   *others;			/* char *: uploads known to be those of other records */
+	bool		rivals;			/* somebody writes the same path, with an upload not known yet */
+
+	const char *detail;			/* set by the operation: why in doubt or failed */
+} LinkReap;
 
 /* Called for each object of a listing; false ends the listing. */
 typedef bool (*LinkObjectCallback) (const LinkObject *object, void *arg);
@@ -150,7 +190,8 @@ struct LinkProviderOps
 	 * All bytes are at the provider or in the token; the token is a small
 	 * serialisable text or bytes (at most one part plus 1 MB) that publish()
 	 * understands, also in another process with a session of the same link.
-	 * The writer is finished after it.
+	 * The writer is finished after it.  (The wrapper appends the name of the
+	 * record to the token, and takes it off again.)
 	 */
 	void		(*prepare) (LinkWriter *writer, StringInfo token);
 
@@ -158,11 +199,14 @@ struct LinkProviderOps
 	void		(*publish) (LinkSession *session, const char *path, bool overwrite,
 							const char *token, Size token_size);
 
-	/* Undo open_writer..write: one bounded attempt, never throws. */
-	void		(*abort) (LinkWriter *writer);
+	/*
+	 * Undo open_writer..write: one bounded attempt, never throws.  True if
+	 * certainly nothing is left, which an upload whose id never came is not.
+	 */
+	bool		(*abort) (LinkWriter *writer);
 
-	/* Undo a prepare that will not be published: the same bounds. */
-	void		(*discard) (LinkSession *session, const char *path,
+	/* Undo a prepare that will not be published, or a publish that failed: likewise. */
+	bool		(*discard) (LinkSession *session, const char *path,
 							const char *token, Size token_size);
 
 	/* 58P01 if absent.  Conditional on nothing. */
@@ -186,6 +230,14 @@ struct LinkProviderOps
 
 	/* session->options are others now, of the same origin; the old ones stay. */
 	void		(*refresh) (LinkSession *session);
+
+	/*
+	 * Take back an upload whose owner is gone; the path is checked, all else in
+	 * *reap is text from a file.  Never touches an object, nor an upload that
+	 * may be another's.  Tries once, and ends within reap->timeout.  Required
+	 * where link_upload_begin() is called.
+	 */
+	LinkReapOutcome (*reap) (LinkSession *session, LinkReap *reap);
 };
 
 /* ---- the list (provider.c) ---- */
@@ -238,6 +290,37 @@ extern bool link_stat(LinkSession *session, const char *path, LinkObject *object
 extern void link_list(LinkSession *session, const char *pattern, bool exact,
 					  LinkObjectCallback callback, void *arg);
 
+/* ---- uploads (uploads.c) ---- */
+
+/*
+ * For drivers: put an upload on record, before the provider is asked for it.
+ * 'upload' is what reap() will need to find it, NULL if only the provider's
+ * answer tells.  Throws if the record cannot be on disk.
+ */
+extern void link_upload_begin(LinkWriter *writer, const char *upload);
+
+/* The provider has answered.  Keep the id where abort() finds it first: this may throw. */
+extern void link_upload_known(LinkWriter *writer, const char *upload);
+
+/* Nothing came of it, which abort() will not be there to tell. */
+extern void link_upload_refused(LinkWriter *writer);
+
+struct LinkRecord;
+
+/*
+ * Take back the upload of a record (journal.h) of this session's link, if its
+ * owner is gone.  Sets *detail if there is more to say.  Throws nothing but a
+ * cancel.  LINK_REAP_FAILED with detail NULL: it is nobody's orphan (any more).
+ */
+extern LinkReapOutcome link_reap(LinkSession *session, const struct LinkRecord *record,
+								 int timeout, const char **detail);
+
+/*
+ * Some orphans of the session's link, within LINK_REAP_TIMEOUT; what fails is
+ * left for another time.
+ */
+extern void link_reap_some(LinkSession *session);
+
 /* ---- paths (path.c) ---- */
 
 /*
@@ -246,6 +329,9 @@ extern void link_list(LinkSession *session, const char *pattern, bool exact,
  * encoding (SECURITY 27).  'path' may end in '/' if trailing_slash.
  */
 extern void link_path_check(const char *path, bool trailing_slash);
+
+/* Throws 22023 for these too, and 42501 unless the session's link may touch the path (provider.c). */
+extern void link_check_path(const LinkSession *session, const char *path);
 
 /* The same question, for the path of an object that others may have named. */
 extern bool link_path_usable(const char *path);

@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * fn_operate.c
- *	  SQL functions of those who operate the server: status, master keys.
+ *	  SQL functions of those who operate the server: status, master keys, uploads
+ *	  that were left behind.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,6 +14,7 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 
 #include "catalog/ddl_internal.h"
 #include "catalog/keyring.h"
@@ -25,7 +27,9 @@
 #include "hygiene.h"
 #include "provider/provider.h"
 #include "statement/function.h"
+#include "transfer/orphans.h"
 
+PG_FUNCTION_INFO_V1(link_fn_abort_uploads);
 PG_FUNCTION_INFO_V1(link_fn_status);
 PG_FUNCTION_INFO_V1(link_fn_add_master_key);
 PG_FUNCTION_INFO_V1(link_fn_retire_master_key);
@@ -83,6 +87,43 @@ link_fn_status(PG_FUNCTION_ARGS)
 	put_item(rsinfo, "allowed hosts", link_allowed_hosts);
 	put_item(rsinfo, "statistics", link_stats_shared() ? "of all sessions" : "of this session");
 	put_item(rsinfo, "links", psprintf("%d", list_length(link_rows(NULL, InvalidOid))));
+	put_item(rsinfo, "orphaned uploads", link_orphans_text());
+	return (Datum) 0;
+}
+
+Datum
+link_fn_abort_uploads(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	LinkName	name;
+	TimestampTz before;
+	ListCell   *lc;
+
+	if (PG_ARGISNULL(1))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("argument \"%s\" must not be null", "older_than")));
+	if (!PG_ARGISNULL(0))
+		name = link_arg_name(fcinfo, 0, "link");
+	before = DatumGetTimestampTz(DirectFunctionCall2(timestamptz_mi_interval,
+													 TimestampTzGetDatum(GetCurrentTimestamp()),
+													 PG_GETARG_DATUM(1)));
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, link_abort_uploads(PG_ARGISNULL(0) ? NULL : &name, before))
+	{
+		LinkOrphan *orphan = lfirst(lc);
+		Datum		values[4];
+		bool		nulls[4] = {0};
+
+		nulls[0] = orphan->link == NULL;
+		values[0] = orphan->link ? CStringGetTextDatum(orphan->link) : (Datum) 0;
+		nulls[1] = orphan->path == NULL;
+		values[1] = orphan->path ? CStringGetTextDatum(orphan->path) : (Datum) 0;
+		nulls[2] = TIMESTAMP_IS_NOBEGIN(orphan->started);
+		values[2] = TimestampTzGetDatum(orphan->started);
+		values[3] = CStringGetTextDatum(orphan->outcome);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
 	return (Datum) 0;
 }
 

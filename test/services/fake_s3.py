@@ -17,6 +17,8 @@ list; each entry is used on the first requests that match it:
     hang       answer nothing for "seconds"
     late       answer as usual after "seconds"
     slow       send the answer's body at one kB every 100 ms
+    lose       do what is asked, but answer nothing for "seconds"
+    ago        begin an upload that says it was begun "seconds" ago
     stall      send half of the answer's body, and then nothing
     extra_key  add a key outside the prefix to a listing
     big        answer with 100 MB of body
@@ -41,6 +43,7 @@ LOG = open(sys.argv[1], "a", buffering=1)
 FAULTS = json.loads(sys.argv[2])
 OBJECTS = {}
 UPLOADS = {}
+BEGUN = []                      # (id, path, time) of every upload that ever was
 LOCK = threading.Lock()
 
 
@@ -130,9 +133,12 @@ class Handler(BaseHTTPRequestHandler):
         key = urllib.parse.unquote(url.path)[1:]
         query = urllib.parse.parse_qs(url.query, keep_blank_values=True)
         method = self.command
+        if do == "lose":
+            self.answer = lambda *args: (time.sleep(fault.get("seconds", 60)), self.reset())
         if method == "POST" and "uploads" in query:
-            upload = "u%d" % (len(UPLOADS) + 1)
+            upload = "u%d" % (len(BEGUN) + 1)
             UPLOADS[upload] = {}
+            BEGUN.append((upload, key, time.time() - (fault.get("seconds", 0) if do == "ago" else 0)))
             return self.answer(200, ("<InitiateMultipartUploadResult><UploadId>%s</UploadId>"
                                      "</InitiateMultipartUploadResult>" % upload).encode())
         if method == "PUT" and "partNumber" in query:
@@ -151,8 +157,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, b"<CompleteMultipartUploadResult><ETag>&quot;x-1&quot;</ETag>"
                                     b"</CompleteMultipartUploadResult>")
         if method == "DELETE" and "uploadId" in query:
-            UPLOADS.pop(query["uploadId"][0], None)
+            if UPLOADS.pop(query["uploadId"][0], None) is None:
+                return self.error(404, "NoSuchUpload")
             return self.answer(204)
+        if method == "GET" and "uploads" in query:
+            return self.uploads(key.rstrip("/"), query)
         if method == "GET" and ("list-type" in query or "/" not in key):
             return self.listing(key.rstrip("/"), query, do)
         if method == "PUT":
@@ -198,6 +207,16 @@ class Handler(BaseHTTPRequestHandler):
                           len(OBJECTS.get(bucket + "/" + k, b""))) for k in keys)
         self.answer(200, ("<ListBucketResult><IsTruncated>false</IsTruncated>%s</ListBucketResult>"
                           % rows).encode(), how=do)
+
+    def uploads(self, bucket, query):
+        prefix = query.get("prefix", [""])[0]
+        rows = "".join("<Upload><Key>%s</Key><UploadId>%s</UploadId><Initiated>%s</Initiated></Upload>"
+                       % (escape(path[len(bucket) + 1:]), upload,
+                          time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(begun)))
+                       for upload, path, begun in BEGUN
+                       if upload in UPLOADS and path.startswith(bucket + "/" + prefix))
+        self.answer(200, ("<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>%s"
+                          "</ListMultipartUploadsResult>" % rows).encode())
 
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_one
 

@@ -116,7 +116,7 @@ hdfs_kill() { service_end "$1" "$2" 0; }
 # hdfs_boot FOLDER KIND PREFIX
 hdfs_boot()
 {
-	local d=$1 kind=$2 prefix=$3 base n jks
+	local d=$1 kind=$2 prefix=$3 base n
 	[ -e "$LINK_CACHE/hadoop-$HADOOP_VERSION" ] || return 1
 	LINK_HDFS_STARTED="${LINK_HDFS_STARTED:-} $d"
 	mkdir -p "$d/conf/webapps/hdfs" "$d/conf/webapps/datanode" "$d/conf-nn1" "$d/conf-nn2" "$d/conf-dn" "$d/tmp" "$d/shared"

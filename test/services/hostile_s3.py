@@ -200,6 +200,15 @@ def endless(r):
         r.send(b"100000\r\n" + OBJECT + b"\r\n")
 
 
+def blanks(r):
+    """As S3 does while it completes an upload."""
+    r.send("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\n")
+    for part in [" "] * 9 + ["<CompleteMultipartUploadResult/>"]:
+        r.send("%x\r\n%s\r\n" % (len(part), part))
+        time.sleep(0.3)
+    r.send("0\r\n\r\n")
+
+
 def upload(identity, etag, final):
     def behave(r):
         if r.method == "POST" and "uploads" in r.query:
@@ -207,7 +216,7 @@ def upload(identity, etag, final):
         elif r.method == "PUT":
             r.answer(200, headers=["ETag: " + etag])
         elif r.method == "POST":
-            r.answer(200, final)
+            r.answer(200, final) if isinstance(final, str) else final(r)
         elif r.method == "DELETE":
             r.answer(204)
         else:
@@ -273,6 +282,8 @@ BEHAVIOURS = {
     "upload-id": upload("u" * 20000, '"e"', ""),
     "part-etag": upload("u1", '"' + "e" * 1000 + '"', ""),
     "completion": upload("u1", '"e"', "<html/>"),
+    "blanks": upload("u1", '"e"', blanks),
+    "busy": lambda r: r.error(503, "SlowDown", headers=["Retry-After: 50"]),
     "refuse": lambda r: r.error(403, "AccessDenied"),
     "forged": forged,
     "echo-code": lambda r: r.error(403, SECRET, "x", ["x-amz-request-id: " + SECRET]),

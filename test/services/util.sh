@@ -19,14 +19,13 @@ service_cached()
 	new=$LINK_CACHE/${to##*/}.$$
 	mkdir -p "$new" || return 1
 	say "downloading ${to##*/} into $LINK_CACHE"
-	if ! "$@" "$new" >"$new.log" 2>&1; then
-		tail -n 30 "$new.log" >&2
+	if ! "$@" "$new" >"$new/download.log" 2>&1; then
+		tail -n 30 "$new/download.log" >&2
 		chmod -R u+w "$new"
-		rm -rf "$new" "$new.log" 2>/dev/null || as_root rm -rf "$new" "$new.log"
+		rm -rf "$new" 2>/dev/null || as_root rm -rf "$new"
 		return 1
 	fi
 	chmod -R a+rX "$new"
-	rm -f "$new.log"
 	if [ -w "$LINK_CACHE" ]; then mv -T "$new" "$to"; else as_root mv -T "$new" "$to"; fi 2>/dev/null ||
 		rm -rf "$new" # somebody else was faster
 	[ -e "$to" ]

@@ -60,6 +60,7 @@ INSERT INTO verbs VALUES
 	('select_into', '{write}', $$SELECT count(*) FROM link.select_into('SELECT 1', 'matrix.files', 'written', overwrite => true)$$),
 	('write_file', '{write}', $$SELECT link.write_file('matrix.files', 'written', 'x')$$),
 	('overwrite', '{write}', $$SELECT link.write_file('matrix.files', 'written', 'x', overwrite => true)$$),
+	('abort_uploads', '{write}', $$SELECT count(*) FROM link.abort_uploads('matrix.files')$$),
 	('remove_file', '{write}', $$SELECT link.remove_file('matrix.files', 'written')$$),
 	('show_create_link', '{view}', $$SELECT link.show_create_link('matrix.files')$$),
 	('links', '{view}', $$SELECT 1 / count(*) FROM link.links WHERE schema = 'matrix'$$),

@@ -142,7 +142,7 @@ SELECT * FROM link.execute($$SELECT 1 INTO LINK files 'stmt.csv' WITH (overwrite
 SELECT convert_from(link.read_file('files', 'stmt.csv'), 'UTF8');
 SELECT * FROM link.execute($$LOAD DATA LINK files 'stmt.csv' INTO TABLE inner_table (id) FORMAT CSV IGNORE 1 LINES$$);
 SELECT regexp_replace(execute, '\|[^|]*\|[^|]*$', '') AS list FROM link.execute($$LIST LINK files 'ids/'$$) WHERE execute NOT LIKE '%-+-%';
-SELECT regexp_replace(regexp_replace(execute, '[0-9.]+ +\|', 'n |'), 'probe_[0-9a-f]+', 'probe_...') AS check FROM link.execute($$CHECK LINK files 'ids'$$);
+SELECT regexp_replace(regexp_replace(execute, ' +[0-9.]+ +\|', ' n |'), 'probe_[0-9a-f]+', 'probe_...') AS check FROM link.execute($$CHECK LINK files 'ids'$$);
 SELECT step, ok, detail FROM link.check_link('files');
 
 -- Links with limits.

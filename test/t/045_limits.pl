@@ -204,6 +204,7 @@ sub compare
 #
 
 my $control = $node->background_psql('postgres');
+$control->set_query_timer_restart();
 
 # until_true(WHAT, CODE): within 20 s.
 sub until_true

@@ -439,8 +439,14 @@ for my $case ([ "http://$unknown", '08001: .*could not resolve' ], [ "http://127
 	cmp_ok(time - $start, '<', 3, "CHECK LINK of what is not there is over soon: $url");
 	like($said, qr/^connect\|f\|[\d.]+\|$pattern/mi, '  and says so') or diag($said);
 }
-endpoint("http://$unknown");
+allow('http://127.0.0.1');
+$node->safe_psql('postgres', sql_call('create_link', 'e', 'S3', $credentials, qq({"endpoint_url":"$good->{url}","path_prefixes":["busy/"]}), 'or_replace => true'));
 my $start = time;
+like(run_sql("SET link.retry_timeout = '60s';\nSELECT * FROM link.check_link('e')"), qr/^authenticate\|f\|[\d.]+\|58030: .*SlowDown/m, 'CHECK LINK of a server that wants to be asked later');
+cmp_ok(time - $start, '<', 3, '  is over soon');
+allow('http://.invalid');
+endpoint("http://$unknown");
+$start = time;
 like(run_sql("SET link.retry_timeout = '60s';\n$use_e"), qr/ERROR:  08001:.*could not resolve/i, 'a host that nobody knows');
 cmp_ok(time - $start, '<', 3, 'is an error at once');
 

@@ -26,7 +26,8 @@ static void fs_connect(LinkSession *session);
 static void fs_authenticate(LinkSession *session);
 
 static const LinkOptionDef fs_options[] = {
-	{"root", LINK_CONFIG, LINK_OPTION_DIRECTORY, LINK_OPTION_AMBIENT | LINK_OPTION_REQUIRED},
+	{"root", LINK_CONFIG, LINK_OPTION_DIRECTORY,
+	LINK_OPTION_AMBIENT | LINK_OPTION_REQUIRED | LINK_OPTION_ORIGIN},
 	{NULL}
 };
 
@@ -47,6 +48,7 @@ static const LinkProviderOps fs_ops = {
 	.remove = link_fs_remove,
 	.list = link_fs_list,
 	.stat = link_fs_stat,
+	.reap = link_fs_reap,
 };
 
 const LinkProvider link_fs_provider = {

@@ -65,6 +65,8 @@ extern void link_fs_open_root(LinkFsHandle *handle, const char *root, bool anywh
  */
 extern int	link_fs_open_parent(int root, const char *path, bool create, const char **name);
 
+extern void link_fs_close_keeping_errno(int fd);
+
 /* True if 'name' has the form of the hidden names of unfinished files. */
 extern bool link_fs_is_temporary(const char *name);
 
@@ -87,9 +89,10 @@ extern void link_fs_write(LinkWriter *writer, const void *data, Size size);
 extern void link_fs_prepare(LinkWriter *writer, StringInfo token);
 extern void link_fs_publish(LinkSession *session, const char *path, bool overwrite,
 							const char *token, Size token_size);
-extern void link_fs_abort(LinkWriter *writer);
-extern void link_fs_discard(LinkSession *session, const char *path,
+extern bool link_fs_abort(LinkWriter *writer);
+extern bool link_fs_discard(LinkSession *session, const char *path,
 							const char *token, Size token_size);
+extern LinkReapOutcome link_fs_reap(LinkSession *session, LinkReap *reap);
 extern void link_fs_remove(LinkSession *session, const char *path);
 extern bool link_fs_stat(LinkSession *session, const char *path, LinkObject *object);
 

@@ -221,22 +221,31 @@ link_fs_open_writer(LinkSession *session, const char *path, bool overwrite)
 	parent = open_parent(session, "write", path, true, &name);
 	exists = fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 	failure = exists ? 0 : errno;
-	if ((exists && overwrite && S_ISREG(st.st_mode)) || failure == ENOENT)
-	{
-		writer->file.fd = openat(parent, writer->temporary,
-								 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-								 S_IRUSR | S_IWUSR);
-		failure = writer->file.fd < 0 ? errno : 0;
-	}
 	close(parent);
-
-	if (writer->file.fd >= 0)
-		return &writer->base;
 	if (exists && !overwrite)
 		already_exists(session, path);
 	if (exists && !S_ISREG(st.st_mode))
 		not_regular(session, "overwrite", path);
-	link_fs_error(session, "write", path, failure);
+	if (!exists && failure != ENOENT)
+		link_fs_error(session, "write", path, failure);
+
+	/* may throw, and so comes between two openings of the directory */
+	link_upload_begin(&writer->base, writer->temporary);
+	parent = link_fs_open_parent(root_of(session), path, true, &name);
+	if (parent >= 0)
+	{
+		writer->file.fd = openat(parent, writer->temporary,
+								 O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+								 S_IRUSR | S_IWUSR);
+		link_fs_close_keeping_errno(parent);
+	}
+	if (writer->file.fd < 0)
+	{
+		failure = errno;
+		link_upload_refused(&writer->base);
+		link_fs_error(session, "write", path, failure);
+	}
+	return &writer->base;
 }
 
 void
@@ -336,35 +345,63 @@ link_fs_publish(LinkSession *session, const char *path, bool overwrite,
 		link_fs_error(session, "publish", path, failure);
 }
 
-/* Take away a hidden file; in an abort, so nothing here may throw. */
-static void
+/* Take away a hidden file: 0, or errno.  In an abort, so nothing here may throw. */
+static int
 remove_temporary(LinkSession *session, const char *path, const char *temporary)
 {
 	const char *name;
 	int			parent = link_fs_open_parent(root_of(session), path, false, &name);
+	int			failure = 0;
 
 	if (parent < 0)
-		return;
-	(void) unlinkat(parent, temporary, 0);
+		return errno;
+	if (unlinkat(parent, temporary, 0) != 0)
+		failure = errno;
 	close(parent);
+	return failure;
 }
 
-void
+bool
 link_fs_abort(LinkWriter *base)
 {
 	LinkFsWriter *writer = (LinkFsWriter *) base;
+	int			failure = remove_temporary(base->session, base->path, writer->temporary);
 
-	remove_temporary(base->session, base->path, writer->temporary);
 	MemoryContextDelete(writer->context);
+	return failure == 0 || failure == ENOENT;
 }
 
-void
+bool
 link_fs_discard(LinkSession *session, const char *path, const char *token, Size token_size)
 {
 	char		temporary[TEMPORARY_LENGTH + 1];
+	int			failure;
 
-	if (token_name(token, token_size, temporary))
-		remove_temporary(session, path, temporary);
+	if (!token_name(token, token_size, temporary))
+		return false;
+	failure = remove_temporary(session, path, temporary);
+	return failure == 0 || failure == ENOENT;
+}
+
+/* The name is checked as a token is: no other file can be meant. */
+LinkReapOutcome
+link_fs_reap(LinkSession *session, LinkReap *reap)
+{
+	char		temporary[TEMPORARY_LENGTH + 1];
+	int			failure;
+
+	if (reap->upload == NULL || !token_name(reap->upload, strlen(reap->upload), temporary))
+	{
+		reap->detail = "it names no unfinished file";
+		return LINK_REAP_FAILED;
+	}
+	failure = remove_temporary(session, reap->path, temporary);
+	if (failure == 0)
+		return LINK_REAP_ABORTED;
+	if (failure == ENOENT)
+		return LINK_REAP_NOTHING;
+	reap->detail = pstrdup(strerror(failure));
+	return LINK_REAP_FAILED;
 }
 
 /*

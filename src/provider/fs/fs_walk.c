@@ -40,8 +40,8 @@ make_directory(int parent, const char *name)
 	return errno == EEXIST;
 }
 
-static void
-close_keeping_errno(int fd)
+void
+link_fs_close_keeping_errno(int fd)
 {
 	int			saved = errno;
 
@@ -76,7 +76,7 @@ link_fs_open_parent(int root, const char *path, bool create, const char **name)
 		next = openat(fd, component, OPEN_DIRECTORY);
 		if (next < 0 && errno == ENOENT && create && make_directory(fd, component))
 			next = openat(fd, component, OPEN_DIRECTORY);
-		close_keeping_errno(fd);
+		link_fs_close_keeping_errno(fd);
 		fd = next;
 		path = slash + 1;
 	}
@@ -183,7 +183,7 @@ read_directory(Listing *listing, const char *path, const char *prefix)
 
 	fd = link_fs_open_parent(listing->session->root.fd, path, false, &name);
 	if (fd >= 0 && (*dir = fdopendir(fd)) == NULL)
-		close_keeping_errno(fd);
+		link_fs_close_keeping_errno(fd);
 	if (*dir == NULL)
 	{
 		/* never was, went away while we listed, or is no directory */

@@ -107,6 +107,7 @@ static const LinkProviderOps s3_ops = {
 	.stat = link_s3_stat,
 	.end = s3_end,
 	.refresh = s3_refresh,
+	.reap = link_s3_reap,
 };
 
 const LinkProvider link_s3_provider = {

@@ -119,6 +119,9 @@ extern bool link_s3_error_is(LinkS3Request *request, const char *code);
 /* The SQLSTATE that link_s3_raise() would use. */
 extern int	link_s3_sqlstate(LinkS3Request *request);
 
+/* What the answer says, as a sentence: status, the server's code and words; palloc'd. */
+extern char *link_s3_answer_text(LinkS3Request *request);
+
 /* Raise what the answer says. */
 LINK_NORETURN extern void link_s3_raise(LinkS3Request *request);
 
@@ -157,7 +160,7 @@ extern void link_s3_close_reader(LinkReader *reader);
 extern LinkWriter *link_s3_open_writer(LinkSession *session, const char *path, bool overwrite);
 extern void link_s3_write(LinkWriter *writer, const void *data, Size size);
 extern void link_s3_prepare(LinkWriter *writer, StringInfo token);
-extern void link_s3_abort(LinkWriter *writer);
+extern bool link_s3_abort(LinkWriter *writer);
 
 /* ---- s3_publish.c ---- */
 
@@ -170,13 +173,29 @@ extern void link_s3_abort(LinkWriter *writer);
 
 extern void link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 							const char *token, Size token_size);
-extern void link_s3_discard(LinkSession *session, const char *path,
+extern bool link_s3_discard(LinkSession *session, const char *path,
 							const char *token, Size token_size);
 
-/* One bounded attempt to have the server forget an upload; does not throw. */
-extern void link_s3_abort_upload(LinkS3Session *session, const char *path, const char *upload_id);
+/* ---- s3_reap.c ---- */
+
+/*
+ * One bounded attempt to have the server forget an upload of an aborting
+ * session; does not throw.  True if it has.
+ */
+extern bool link_s3_abort_upload(LinkS3Session *session, const char *path, const char *upload_id);
+
+extern LinkReapOutcome link_s3_reap(LinkSession *session, LinkReap *reap);
 
 /* ---- s3_list.c ---- */
+
+/*
+ * In place; a '+' is a space, as in forms.  False if it is not encoded well.  A
+ * NUL becomes the end of the key, and *has_nul is set.
+ */
+extern bool link_s3_decode_key(char *key, bool *has_nul);
+
+/* Of "2009-10-12T17:50:30.000Z"; DT_NOBEGIN if it is none. */
+extern TimestampTz link_s3_time(const char *text);
 
 extern void link_s3_list(LinkSession *session, const char *prefix,
 						 LinkObjectCallback callback, void *arg);

@@ -190,28 +190,35 @@ presentable(const LinkS3Request *request, const char *text)
 	return link_printable(scrubbed, strlen(scrubbed));
 }
 
+char *
+link_s3_answer_text(LinkS3Request *request)
+{
+	LinkS3Error error;
+	StringInfoData text;
+
+	link_s3_read_error(request, &error);
+	initStringInfo(&text);
+	appendStringInfo(&text, "The server answered HTTP %ld", request->http.status);
+	if (error.code[0] != '\0')
+		appendStringInfo(&text, ", %s", presentable(request, error.code));
+	if (error.message[0] != '\0')
+		appendStringInfo(&text, ": %s", presentable(request, error.message));
+	if (error.request_id[0] != '\0')
+		appendStringInfo(&text, " (request id %s)", presentable(request, error.request_id));
+	appendStringInfoChar(&text, '.');
+	return text.data;
+}
+
 void
 link_s3_raise(LinkS3Request *request)
 {
-	long		status = request->http.status;
 	LinkS3Error error;
 	const Meaning *meaning;
-	StringInfoData detail;
 	const char *hint;
 
 	link_s3_read_error(request, &error);
 	meaning = meaning_of(request, error.code);
 	hint = meaning->hint;
-
-	initStringInfo(&detail);
-	appendStringInfo(&detail, "The server answered HTTP %ld", status);
-	if (error.code[0] != '\0')
-		appendStringInfo(&detail, ", %s", presentable(request, error.code));
-	if (error.message[0] != '\0')
-		appendStringInfo(&detail, ": %s", presentable(request, error.message));
-	if (error.request_id[0] != '\0')
-		appendStringInfo(&detail, " (request id %s)", presentable(request, error.request_id));
-	appendStringInfoChar(&detail, '.');
 
 	/* only a region that could be one is worth repeating */
 	if (hint && strcmp(hint, REGION_HINT) == 0 && link_is_dns_label(error.region) &&
@@ -223,7 +230,7 @@ link_s3_raise(LinkS3Request *request)
 			(errcode(meaning->sqlstate),
 			 errmsg("%s through link %s: %s", request->http.what,
 					request->session->base.link_name, meaning->cause),
-			 errdetail_internal("%s", detail.data),
+			 errdetail_internal("%s", link_s3_answer_text(request)),
 			 hint ? errhint("%s", hint) : 0));
 }
 

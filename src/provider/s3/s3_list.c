@@ -45,12 +45,8 @@ hex_value(char c)
 	return -1;
 }
 
-/*
- * In place; a '+' is a space, as in forms.  False if it is not encoded well.  A
- * NUL becomes the end of the key, and *has_nul is set.
- */
-static bool
-decode_key(char *key, bool *has_nul)
+bool
+link_s3_decode_key(char *key, bool *has_nul)
 {
 	char	   *out = key;
 
@@ -76,9 +72,8 @@ decode_key(char *key, bool *has_nul)
 	return true;
 }
 
-/* "2009-10-12T17:50:30.000Z" */
-static TimestampTz
-parse_time(const char *text)
+TimestampTz
+link_s3_time(const char *text)
 {
 	struct pg_tm tm = {0};
 	int			utc = 0;
@@ -131,7 +126,7 @@ read_page(LinkS3Request *request, ListPage *page)
 				object->size = -1;
 		}
 		else if (strcmp(path, "/Contents/LastModified") == 0)
-			object->last_modified = parse_time(text);
+			object->last_modified = link_s3_time(text);
 		else if (strcmp(path, "/Contents/ETag") == 0)
 			object->etag = link_s3_unquote(text);
 		else if (strcmp(path, "/Contents") == 0)
@@ -160,7 +155,7 @@ read_page(LinkS3Request *request, ListPage *page)
 	{
 		bool		has_nul;
 
-		if (!decode_key(((LinkObject *) lfirst(cell))->path, &has_nul))
+		if (!link_s3_decode_key(((LinkObject *) lfirst(cell))->path, &has_nul))
 			link_s3_raise_protocol(request, "A key of the listing is not encoded as a URL.");
 
 		/* no path of ours can name it, and cut short it would name another object */

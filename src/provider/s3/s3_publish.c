@@ -20,7 +20,6 @@
 #include "common/md5.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "bounds.h"
 #include "errors.h"
@@ -243,38 +242,16 @@ link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 	link_s3_free(request);
 }
 
-/*
- * All aborts of a session share LINK_ABORT_TIMEOUT: a session ends with the
- * statement that has failed.
- */
-void
-link_s3_abort_upload(LinkS3Session *s3, const char *path, const char *upload_id)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	LinkS3Request *request;
-
-	if (s3->abort_until == 0)
-		s3->abort_until = TimestampTzPlusMilliseconds(now, LINK_ABORT_TIMEOUT);
-	if (now >= s3->abort_until)
-		return;
-
-	request = link_s3_request(s3, "DELETE", path, "abort");
-	link_s3_query(request, "uploadId", upload_id);
-	link_s3_compose(request);
-	(void) link_http_attempt_once(s3->http, &request->http,
-								  (int) ((s3->abort_until - now) / 1000) + 1);
-	link_s3_free(request);
-}
-
-void
+/* An upload whose completion had no answer may be complete: then it is gone, and its object stays. */
+bool
 link_s3_discard(LinkSession *session, const char *path, const char *token, Size token_size)
 {
 	const char *newline;
 
 	if (token_size == 0 || token[0] != LINK_S3_TOKEN_PARTS)
-		return;
+		return true;
 	newline = memchr(token, '\n', token_size);
-	if (newline)
+	return newline != NULL &&
 		link_s3_abort_upload((LinkS3Session *) session, path,
 							 pnstrdup(token + 1, newline - token - 1));
 }

@@ -67,6 +67,7 @@ typedef struct LinkS3Writer
 	List	   *idle;			/* Part * */
 	Size		memory;			/* of all of these */
 	Size		unpolled;
+	LinkS3Request *beginning;	/* asks for an upload; NULL: not at this moment */
 	char	   *upload_id;		/* NULL: nothing was sent yet */
 	int			n_parts;		/* sent or in flight */
 	char	  **etags;			/* of each part, MAX_PARTS of them once there is an upload */
@@ -98,6 +99,18 @@ link_s3_open_writer(LinkSession *session, const char *path, bool overwrite)
  * Uploads.
  */
 
+/* Text that our record and our token can hold. */
+static bool
+usable_id(const char *id)
+{
+	if (id == NULL || *id == '\0' || strlen(id) > LINK_MAX_TOKEN)
+		return false;
+	for (; *id != '\0'; id++)
+		if ((unsigned char) *id < 0x20 || *id == 0x7f)
+			return false;
+	return true;
+}
+
 /*
  * An upload whose answer is lost is begun again: an empty one stays behind,
  * which costs nothing and falls to the bucket's lifecycle rule.
@@ -106,11 +119,14 @@ static void
 begin_upload(LinkS3Writer *writer)
 {
 	LinkS3Session *s3 = (LinkS3Session *) writer->base.session;
-	LinkS3Request *request = link_s3_request(s3, "POST", writer->base.path, "write");
+	LinkS3Request *request;
 	LinkS3Xml  *xml;
 	LinkS3XmlEvent event;
 	char	   *upload_id = NULL;
 
+	link_upload_begin(&writer->base, NULL);
+	request = link_s3_request(s3, "POST", writer->base.path, "write");
+	writer->beginning = request;
 	link_s3_query(request, "uploads", "");
 	link_s3_body(request, "", 0, "application/octet-stream");
 	link_s3_object_headers(request);
@@ -121,14 +137,15 @@ begin_upload(LinkS3Writer *writer)
 	while ((event = link_s3_xml_next(xml)) == LINK_S3_XML_ELEMENT)
 		if (strcmp(link_s3_xml_path(xml), "InitiateMultipartUploadResult/UploadId") == 0)
 			upload_id = MemoryContextStrdup(writer->context, link_s3_xml_text(xml));
-	if (event != LINK_S3_XML_END || upload_id == NULL || upload_id[0] == '\0' ||
-		strlen(upload_id) > LINK_MAX_TOKEN || strchr(upload_id, '\n') != NULL)
+	if (event != LINK_S3_XML_END || !usable_id(upload_id))
 		link_s3_raise_protocol(request, "It gives no usable upload id.");
 	link_s3_xml_close(xml);
-	link_s3_free(request);
 
 	writer->etags = MemoryContextAllocZero(writer->context, MAX_PARTS * sizeof(char *));
 	writer->upload_id = upload_id;
+	writer->beginning = NULL;
+	link_s3_free(request);
+	link_upload_known(&writer->base, upload_id);
 }
 
 static void
@@ -335,7 +352,18 @@ link_s3_prepare(LinkWriter *base, StringInfo token)
 	drop_parts(writer);
 }
 
-void
+/* Could the server hold an upload of ours whose id we were not told? */
+static bool
+may_have_begun(const LinkS3Writer *writer)
+{
+	const LinkHttpRequest *http = writer->beginning ? &writer->beginning->http : NULL;
+
+	/* a refusal tells nothing of what was sent before it, and had another answer or none */
+	return http != NULL && http->sendings > 0 &&
+		!(http->sendings == 1 && http->state == LINK_HTTP_DONE && http->status / 100 == 4);
+}
+
+bool
 link_s3_abort(LinkWriter *base)
 {
 	LinkS3Writer *writer = (LinkS3Writer *) base;
@@ -354,5 +382,6 @@ link_s3_abort(LinkWriter *base)
 
 	writer->upload_id = NULL;
 	if (upload_id)
-		link_s3_abort_upload(s3, base->path, upload_id);
+		return link_s3_abort_upload(s3, base->path, upload_id);
+	return !may_have_begun(writer);
 }

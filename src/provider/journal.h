@@ -1,0 +1,89 @@
+/*-------------------------------------------------------------------------
+ *
+ * journal.h
+ *	  Records of uploads in progress: files that outlive a killed backend
+ *	  (SECURITY 32, INTERNALS A6).
+ *
+ * A record is written, and on disk, before its upload begins, and removed when
+ * the upload is published or taken back.  Its owner holds a lock on the file all
+ * that time, which the kernel releases however the owner ends: so a record that
+ * nobody has locked is that of an orphan.
+ *
+ * Plain files, not a table: they work on a standby and in a read-only
+ * transaction, and do not roll back with their owner.  No credential is in them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_JOURNAL_H
+#define LINK_JOURNAL_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+
+/* Bytes of a record's name, with its NUL: start and pid of the backend, a counter. */
+#define LINK_JOURNAL_NAME_SIZE 48
+
+typedef enum LinkRecordState
+{
+	LINK_RECORD_ALIVE,			/* its owner is */
+	LINK_RECORD_ORPHAN,			/* its owner is gone */
+	LINK_RECORD_FOREIGN,		/* of another server, copied here with its data directory */
+	LINK_RECORD_UNREADABLE		/* of a later version, damaged, or never one */
+} LinkRecordState;
+
+/* What a record says; of one that is UNREADABLE only name and state. */
+typedef struct LinkRecord
+{
+	char	   *name;			/* of its file, as the directory has it */
+	LinkRecordState state;
+	char	   *type;			/* of the provider */
+	Oid			database;
+	int64		link_id;
+	char	   *origin;			/* SHA-256 of where the link leads, in hex */
+	char	   *path;
+	TimestampTz started;		/* before the upload was asked for */
+	TimestampTz latest;			/* by then it has begun, if it ever did */
+	char	   *upload;			/* the provider's id, or a hidden name; NULL: not known */
+} LinkRecord;
+
+/* A record that this process holds locked; it belongs to a memory context. */
+typedef struct LinkJournal LinkJournal;
+
+/*
+ * Write a record of ours; 'name' and 'state' are not looked at.  Its reset
+ * leaves the file in place, unlocked.  Throws if it cannot be on disk.
+ */
+extern LinkJournal *link_journal_begin(const LinkRecord *record);
+
+/* The upload is known now. */
+extern void link_journal_set_upload(LinkJournal *journal, const char *upload);
+
+extern const char *link_journal_name(const LinkJournal *journal);
+
+/* Nothing is left of the upload: remove the record.  Does not throw. */
+extern void link_journal_remove(LinkJournal *journal);
+
+/* Leave it to others, as an orphan.  Does not throw. */
+extern void link_journal_leave(LinkJournal *journal);
+
+/* One that this process holds, or NULL.  Does not throw. */
+extern LinkJournal *link_journal_held(const char *name);
+
+/*
+ * Take over an orphan: lock it, and read again what it says into *record.  NULL
+ * if it is none, or none any more, or another process looks at it just now.
+ */
+extern LinkJournal *link_journal_claim(const char *name, LinkRecord *record);
+
+/* Was ever anything written here?  Does not throw. */
+extern bool link_journal_exists(void);
+
+/* All records, as LinkRecord *, oldest backend first. */
+extern List *link_journal_read(void);
+
+/* Where a record is, for messages: printable, palloc'd. */
+extern char *link_journal_path(const char *name);
+
+#endif							/* LINK_JOURNAL_H */
