@@ -66,6 +66,12 @@
 #define LINK_MAX_COMPLETION (15 * 60 * 1000)
 
 /*
+ * Objects that a listing may pass over to find those that are asked for: a
+ * bucket of ten million takes 10,000 requests.
+ */
+#define LINK_MAX_LISTED 10000000
+
+/*
  * ms between two looks at a link that is being used: REVOKE, DROP and new
  * credentials take effect within it, and it costs one index scan.
  */

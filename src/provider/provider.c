@@ -448,7 +448,8 @@ typedef struct Listing
 	const char *glob;			/* or NULL */
 	List	   *prefixes;		/* path_prefixes */
 	List	   *suffixes;
-	int			count;
+	int			count;			/* given */
+	int			seen;
 	LinkObjectCallback callback;
 	void	   *arg;
 } Listing;
@@ -485,8 +486,15 @@ listed_object(const LinkObject *object, void *arg)
 				(errcode(ERRCODE_LINK_PROTOCOL),
 				 errmsg("listing of link %s holds a path outside of what was asked for",
 						listing->session->link_name),
-				 errdetail("Asked for paths that begin with \"%s\", got \"%s\".",
-						   listing->from, link_printable(path, strlen(path)))));
+				 errdetail("Asked were paths that begin with \"%s\".", listing->from)));
+
+	/* what is passed over costs time too */
+	if (++listing->seen > LINK_MAX_LISTED)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("listing of link %s has more than %d objects", listing->session->link_name,
+						LINK_MAX_LISTED),
+				 errhint("Ask for a longer prefix.")));
 
 	/*
 	 * Whoever else writes there may name an object 'a//b', '../a' or 'folder/'
