@@ -87,6 +87,13 @@ link_wait_event(const char *name)
 #define link_copy_skipped(cstate) ((void) (cstate), (uint64) 0)
 #endif
 
+/* How many it may leave out; 0: any number. */
+#if PG_VERSION_NUM >= 180000
+#define link_copy_reject_limit(cstate) ((uint64) (cstate)->opts.reject_limit)
+#else
+#define link_copy_reject_limit(cstate) ((void) (cstate), (uint64) 0)
+#endif
+
 /*
  * The rights that a command needs on its table: fields requiredPerms and
  * insertedCols, and the check that throws.  16 moved them out of the range

@@ -79,17 +79,15 @@ statement_is_sensitive(void)
 
 /*
  * A text on its way through the server: of the statement that the client sent,
- * or of one within it.  The install script names our functions, and what goes
- * wrong in it should be readable.
+ * or of one within it, which may hold what that one does.  The install script
+ * names our functions, and what goes wrong in it should be readable.
  */
 static bool
 text_is_sensitive(const char *text)
 {
 	if (creating_extension)
 		return false;
-	if (text == debug_query_string)
-		return statement_is_sensitive();
-	return link_text_is_sensitive(text);
+	return statement_is_sensitive() || link_text_is_sensitive(text);
 }
 
 /*

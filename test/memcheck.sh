@@ -22,7 +22,7 @@ passed=0 failed=0
 # result WHAT STATUS
 result()
 {
-	if [ "$2" = 0 ]; then
+	if [ "${2:-0}" = 0 ]; then
 		say "ok - $1"
 		passed=$((passed + 1))
 	else
@@ -53,7 +53,7 @@ make_links()
 {
 	as_user mkdir "$1/files"
 	run_psql -v ON_ERROR_STOP=1 -v root="$1/files" -v endpoint="$LINK_S3_ENDPOINT" -v tls="$LINK_S3_TLS_ENDPOINT" \
-		-v ca="$(cat "$LINK_S3_CA")" -v key="$LINK_S3_ACCESS_KEY" -v secret="$LINK_S3_SECRET_KEY" <<'SQL'
+		-v ca="$(cat "$LINK_S3_CA")" -v key="$LINK_S3_ACCESS_KEY" -v secret="$LINK_S3_SECRET_KEY" <<'SQL' >/dev/null
 CREATE EXTENSION link;
 CREATE TABLE rows AS SELECT n, repeat(md5(n::text), 30) AS filler FROM generate_series(1, 12000) n;
 CREATE TABLE copy (LIKE rows);
@@ -127,7 +127,7 @@ ERROR:  58P02
 99
 a/b/rows
 ERROR:  22023
-t|4
+t|5
 9
 t
 2
@@ -178,21 +178,34 @@ check_valgrind()
 	awk '/ERROR-BEGIN/ { text = ""; ours = 0 } { text = text $0 "\n" } /\(src\// { ours = 1 } /ERROR-END/ && ours { printf "%s", text }' \
 		"$folder"/log.* >"$LINK_WORK/valgrind.errors"
 	cat "$LINK_WORK/valgrind.errors"
-	result "valgrind: no error in code of ours, of $(grep -ch . "$folder"/log.* | wc -l) processes" "$([ ! -s "$LINK_WORK/valgrind.errors" ] || echo 1)"
+	result "valgrind: no error in code of ours" "$([ ! -s "$LINK_WORK/valgrind.errors" ] || echo 1)"
 }
 
-# Under the sanitizers whatever the library's own code does is looked at, whatever it calls not.
+# The library that the address sanitizer needs first: in the server it would begin
+# at the first allocation, which some library makes in bindtextdomain(), under a
+# lock that the sanitizer's own beginning takes too.
+make_first()
+{
+	printf 'void __asan_init(void);\n__attribute__((constructor)) static void first(void) { __asan_init(); }\n' |
+		gcc -x c -shared -fPIC -Wl,-z,initfirst,--allow-shlib-undefined -o "$LINK_WORK/first.so" -
+	chmod 755 "$LINK_WORK/first.so"
+}
+
 check_sanitizers()
 {
 	local folder=$LINK_WORK/sanitizers
+	make_first
 	as_user make -s -C "$LINK_WORK/build" PG_CONFIG="$PG_CONFIG" clean
 	build_and_install COPT="-fsanitize=address,undefined -fsanitize-recover=address -fno-omit-frame-pointer -O1"
-	start_under "$folder" env LD_PRELOAD="$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so)" \
+	start_under "$folder" env LD_PRELOAD="$(gcc -print-file-name=libasan.so):$(gcc -print-file-name=libubsan.so):$LINK_WORK/first.so" \
 		ASAN_OPTIONS="detect_leaks=0:halt_on_error=0:detect_stack_use_after_return=1:strict_string_checks=1:log_path=$folder/log" \
 		UBSAN_OPTIONS="print_stacktrace=1:log_path=$folder/log" "$PG_BIN/postgres"
 	run_tests sanitizers "$folder"
-	ls -l "$folder"
-	cat "$folder"/log.* | head -100
+	# only the library is instrumented, for undefined behaviour; whose memory it is, the stack tells
+	grep -lE 'runtime error:|^ +#[0-9]+ .*(\bsrc/|/link\.so)' "$folder"/log.* 2>/dev/null |
+		as_root xargs -r cat >"$LINK_WORK/sanitizers.errors"
+	cat "$LINK_WORK/sanitizers.errors"
+	result "sanitizers: no error in code of ours" "$([ ! -s "$LINK_WORK/sanitizers.errors" ] || echo 1)"
 }
 
 find_postgres

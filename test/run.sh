@@ -90,7 +90,8 @@ as_user env LINK_WORK="$LINK_WORK" make -s -C "$LINK_WORK/build" PG_CONFIG="$PG_
 	${1:+PROVE_TESTS="$*"} >"$LINK_WORK/tap.log" 2>&1 || status=$?
 count_tap "$LINK_WORK/tap.log" $status
 if [ $status != 0 ]; then
-	grep -E '^not ok|^# |^    not ok|Bail out|Dubious|Failed|Result:' "$LINK_WORK/tap.log" | tail -n 300
+	# what failed and why: a comment alone may also be a psql of the test telling what it does
+	grep -E -A 12 '^ *not ok|Bail out|Dubious|Failed|Result:' "$LINK_WORK/tap.log" | tail -n 300
 	if [ -n "${LINK_KEEP:-}" ]; then say "logs: $LINK_WORK/tap.log, $LINK_WORK/build/tmp_check/log"; fi
 fi
 step done

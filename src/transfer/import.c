@@ -89,11 +89,21 @@ open_target(LinkLoad *load, Oid target)
 	load->rel = rel;
 }
 
+/* CopyFrom holds each object to reject_limit; all of them together are held to it here. */
 static void
 insert_rows(CopyFromState cstate, LinkObjectResult *result, void *arg)
 {
+	uint64	   *skipped = arg;
+	uint64		limit = link_copy_reject_limit(cstate);
+
 	result->rows = CopyFrom(cstate);
 	result->skipped = link_copy_skipped(cstate);
+	*skipped += result->skipped;
+	if (limit > 0 && *skipped > limit)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+				 errmsg("skipped more than REJECT_LIMIT (" UINT64_FORMAT ") rows due to data type incompatibility",
+						limit)));
 
 	/* the next object's rows come after these, as in the next COPY */
 	CommandCounterIncrement();
@@ -105,6 +115,7 @@ import(const LinkName *link, const char *path, Oid target, List *columns, List *
 	LinkTransferOptions wanted;
 	CopyFormatOptions checked = {0};
 	LinkLoad	load = {0};
+	uint64		skipped = 0;
 	LinkRow    *row;
 	List	   *results;
 
@@ -116,6 +127,7 @@ import(const LinkName *link, const char *path, Oid target, List *columns, List *
 	load.columns = column_nodes(columns);
 	load.options = &wanted;
 	load.take_rows = insert_rows;
+	load.arg = &skipped;
 	open_target(&load, target);
 	results = link_load_objects(row, path, &load);
 

@@ -98,9 +98,9 @@ my $forms = forms($secret);
 # What is typed.
 #
 
-my ($fake_url, undef, undef) = start_fake(sprintf '[%s]',
-	join ',', map { qq({"match": "echo", "times": 1, "do": "status", "status": 403, "code": "$_"}) }
-	  $secret, encode_base64($secret, ''), $secret =~ s/(\W)/sprintf '%%%02X', ord $1/ger);
+my @echoes = ($secret, encode_base64($secret, ''), $secret =~ s/(\W)/sprintf '%%%02X', ord $1/ger);
+my ($fake_url) = start_fake(sprintf '[%s]', join ',',
+	map { qq({"match": "echo$_", "times": 9, "do": "status", "status": 403, "code": "$echoes[$_]"}) } 0 .. 2);
 my $json = qq({"aws_access_key_id":"AKIAHUNT","aws_secret_access_key":"$secret"});
 my $config = s3_config(endpoint_url => $fake_url);
 
@@ -118,6 +118,7 @@ my @simple = (
 	"SELECT link.create_link('plain', 'S3', '$json', '$config', or_replace => true)",
 	"SELECT 1; SELECT link.create_link('among', 'S3', '$json'); SELECT 2",
 	"DO \$\$ BEGIN PERFORM link.create_link('done', 'S3', '$json'); END \$\$",
+	"DO \$\$ BEGIN EXECUTE 'EXPLAIN SELECT ''$secret'''; PERFORM link.create_link('nested', 'S3', '$json'); END \$\$",
 	"SELECT wrap('wrapped', '$json')",
 	"CREATE TABLE made AS SELECT link.create_link('made', 'S3', '$json') IS NULL AS done",
 	"SELECT link.create_link('into', 'S3', '$json') IS NULL AS done INTO made_into",
@@ -134,7 +135,7 @@ my @simple = (
 	[ @parallel, "SELECT count(*) FROM pg_class WHERE relname <> 'aws_secret_access_key $secret'" ],
 	# use, and what the provider makes of it: its errors repeat the secret
 	"SELECT link.write_file('plain', 'b/x', 'x')",
-	(map { "SELECT link.read_file('plain', 'b/echo')" } 1 .. 3),
+	(map { "SELECT link.read_file('plain', 'b/echo$_')" } 0 .. 2),
 	# what fails
 	"CREATE LINK x AS S3 CREDENTIALS '$json'",
 	"SELECT link.create_lnk('x', 'S3', '$json')",
@@ -202,6 +203,19 @@ sub type_all
 		my ($session) = @_;
 		$shown .= $watcher->query("SELECT query FROM pg_stat_activity WHERE pid = $session->{pid}");
 	};
+
+	# a statement that is planned again after pg_stat_statements forgot it: it then
+	# takes the text as it comes
+	my $again = LinkWire->new($node);
+	$again->query('SET plan_cache_mode = force_custom_plan');
+	$again->prepare('s', "SELECT link.create_link('again', 'S3', '$json', or_replace => \$1)");
+	for (1, 2)
+	{
+		$again->execute('s', ['t']);
+		$said .= $again->sync;
+		$watcher->query('SELECT pg_stat_statements_reset()') if $_ == 1;
+	}
+	$again->close;
 
 	foreach my $statements (@simple)
 	{
@@ -340,7 +354,7 @@ sub hunt
 	like($said, qr/ERROR \| 22012 \|.*ERROR \| 42601 \|.*ERROR \| 42710 \| link/s, "$preload preload: some of the statements fail");
 	unlike($said, qr/WARNING/, 'no session is warned');
 	is($node->safe_psql('postgres', q{SELECT string_agg(link, ' ' ORDER BY link COLLATE "C") FROM link.links}),
-		'among copied declared done e1 e2 e3 e4 e5 e6 e7 explained into made plain prepared replica spoken two_phases wrapped', 'the others have made their links');
+		'again among copied declared done e1 e2 e3 e4 e5 e6 e7 explained into made nested plain prepared replica spoken two_phases wrapped', 'the others have made their links');
 	is(found_in($forms, $said), '', 'no answer and no error holds the secret');
 	like($said, qr/scripted/, 'those of the provider included');
 	is(found_in($forms, $shown), '', 'nothing is left in pg_stat_activity');
