@@ -34,6 +34,7 @@
 #include "errors.h"
 #include "http/http.h"
 #include "provider/provider.h"
+#include "provider/token.h"
 
 PG_FUNCTION_INFO_V1(link_guard);
 PG_FUNCTION_INFO_V1(link_on_sql_drop);
@@ -291,7 +292,10 @@ process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
 		link_reassign_owned(role_oids(reassign->roles), get_rolespec_oid(reassign->newrole, false));
 	}
 	if (IsA(statement, DiscardStmt) && ((DiscardStmt *) statement)->target == DISCARD_ALL)
+	{
 		link_http_pool_clear();
+		link_tokens_clear();
+	}
 	if (next_process_utility)
 		next_process_utility(pstmt, query, read_only_tree, context, params, environment, dest, completion);
 	else

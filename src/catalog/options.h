@@ -131,6 +131,8 @@ extern const char *link_option_string(const LinkOptions *options, const char *na
 									  const char *fallback);
 extern bool link_option_boolean(const LinkOptions *options, const char *name, bool fallback);
 extern int	link_option_integer(const LinkOptions *options, const char *name, int fallback);
+/* Any of these as text, palloc'd unless it is a string; NULL if absent. */
+extern const char *link_option_text(const LinkOptions *options, const char *name);
 extern List *link_option_strings(const LinkOptions *options, const char *name); /* of char *; NIL if absent */
 
 /*

@@ -138,6 +138,24 @@ link_option_integer(const LinkOptions *options, const char *name, int fallback)
 	return entry ? entry->integer : fallback;
 }
 
+const char *
+link_option_text(const LinkOptions *options, const char *name)
+{
+	const Entry *entry = find(options, name);
+
+	if (entry == NULL)
+		return NULL;
+	switch (entry->def->type)
+	{
+		case LINK_OPTION_BOOLEAN:
+			return entry->boolean ? "true" : "false";
+		case LINK_OPTION_INTEGER:
+			return psprintf("%d", entry->integer);
+		default:
+			return entry->string;
+	}
+}
+
 List *
 link_option_strings(const LinkOptions *options, const char *name)
 {

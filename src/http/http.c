@@ -137,6 +137,7 @@ link_http_create(const LinkHttpConfig *config)
 	http->request_id_header = config->request_id_header;
 	http->link_id = config->link_id;
 	http->link_version = config->link_version;
+	http->direct = config->direct;
 	dlist_init(&http->exchanges);
 	dlist_push_tail(&sessions, &http->node);
 	http->callback.func = release_session;

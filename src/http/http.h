@@ -78,9 +78,12 @@ struct LinkHttpRequest
 	bool		resumable;
 	Size		stream_size;
 
+	bool		from_received;	/* a resumed attempt is answered with 200, and begins at the
+								 * byte that its URL names: there is no range to check */
+
 	/*
-	 * Set headers by link_http_header().  Called in normal backend code before
-	 * each attempt; may throw.
+	 * Set headers by link_http_header(), and, if this attempt goes elsewhere,
+	 * another url.  Called in normal backend code before each attempt; may throw.
 	 */
 	void		(*attempt) (LinkHttpRequest *request, void *arg);
 	void	   *arg;
@@ -115,6 +118,7 @@ typedef struct LinkHttpConfig
 	const char *request_id_header;	/* of answers: see count.h; or NULL */
 	int64		link_id;		/* of whose connections may be used again; 0: of none */
 	uint64		link_version;	/* of its row */
+	bool		direct;			/* never through link.http_proxy: metadata services (SECURITY 22) */
 } LinkHttpConfig;
 
 extern LinkHttp *link_http_create(const LinkHttpConfig *config);

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "bounds.h"
+#include "guc.h"
 #include "http/http_internal.h"
 
 /*
@@ -163,7 +164,7 @@ check_stream(LinkHttpExchange *exchange)
 	if (exchange->etag[0] && etag &&
 		(strlen(exchange->etag) != len || memcmp(exchange->etag, etag, len) != 0))
 		return TROUBLE_CHANGED;
-	if (exchange->request->received > 0 &&
+	if (exchange->request->received > 0 && !exchange->request->from_received &&
 		(exchange->status != 206 || first < 0 ||
 		 (exchange->first_byte >= 0 &&
 		  first != exchange->first_byte + (int64) exchange->request->received)))
@@ -279,7 +280,7 @@ link_http_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *add
 	LinkHttpExchange *exchange = arg;
 
 	if (!exchange->proxied &&
-		!link_policy_allows_address(exchange->host, exchange->port, exchange->tls,
+		!link_policy_allows_address(link_allowed_hosts, exchange->host, exchange->port, exchange->tls,
 									&address->addr, &exchange->refusal))
 	{
 		exchange->refused = true;

@@ -92,8 +92,6 @@ set_common_options(CURL *easy)
 	CHECK_SETOPT(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	CHECK_SETOPT(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 
-	/* an empty name also overrides what the environment says */
-	CHECK_SETOPT(easy, CURLOPT_PROXY, link_http_proxy ? link_http_proxy : "");
 	CHECK_SETOPT(easy, CURLOPT_NOPROXY, "");
 	CHECK_SETOPT(easy, CURLOPT_HEADEROPT, (long) CURLHEADER_SEPARATE);
 	CHECK_SETOPT(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -133,7 +131,6 @@ set_request_options(CURL *easy, LinkHttpExchange *exchange)
 	bool		upload = request->body_length > 0 ||
 		strcmp(request->method, "PUT") == 0 || strcmp(request->method, "POST") == 0;
 
-	CHECK_SETOPT(easy, CURLOPT_URL, request->url);
 	CHECK_SETOPT(easy, CURLOPT_PRIVATE, exchange);
 	CHECK_SETOPT(easy, CURLOPT_ERRORBUFFER, exchange->error);
 	CHECK_SETOPT(easy, CURLOPT_OPENSOCKETFUNCTION, link_http_open_socket);
@@ -191,10 +188,11 @@ find_host(LinkHttpExchange *exchange)
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("malformed URL"),
 				 errdetail("%s", reason)));
+	exchange->url = exchange->request->url;
 	exchange->host = url.host;
 	exchange->port = url.port;
 	exchange->tls = url.tls;
-	exchange->proxied = link_http_proxy && link_http_proxy[0];
+	exchange->proxied = !exchange->http->direct && link_http_proxy && link_http_proxy[0];
 }
 
 /*
@@ -311,6 +309,24 @@ link_http_header(LinkHttpRequest *request, const char *name, const char *value)
 	pfree(line);
 }
 
+/* Where the attempt goes: as at the start, or where the caller says by now. */
+static void
+set_destination(LinkHttpExchange *exchange)
+{
+	if (exchange->request->url != exchange->url)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(exchange->context);
+
+		find_host(exchange);
+		MemoryContextSwitchTo(caller);
+		link_policy_check_host(exchange->host, exchange->port, exchange->tls, exchange->proxied);
+	}
+	CHECK_SETOPT(exchange->easy, CURLOPT_URL, exchange->url);
+
+	/* an empty name also overrides what the environment says */
+	CHECK_SETOPT(exchange->easy, CURLOPT_PROXY, exchange->proxied ? link_http_proxy : "");
+}
+
 /*
  * If the caller's attempt() throws, the request is FAILED for whoever looks at
  * it afterwards.
@@ -343,6 +359,7 @@ link_http_attempt_begin(LinkHttpExchange *exchange)
 	if (request->attempt)
 		request->attempt(request, request->arg);
 	exchange->answer_headers.length = 0;
+	set_destination(exchange);
 	CHECK_SETOPT(exchange->easy, CURLOPT_HTTPHEADER, exchange->headers);
 
 	link_http_block_signals(&saved);

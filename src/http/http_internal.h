@@ -49,6 +49,7 @@ struct LinkHttp
 	int64		link_id;
 	uint64		link_version;
 	const char *request_id_header;	/* or NULL */
+	bool		direct;			/* past the proxy */
 	LinkHttpRetryHook retry_hook;
 	bool		answered;		/* the server has, at least once */
 };
@@ -81,6 +82,7 @@ typedef struct LinkHttpExchange
 	LinkHttpRequest *request;
 
 	/* whom to ask */
+	const char *url;			/* request->url, as of 'host' */
 	char	   *host;
 	int			port;
 	bool		tls;

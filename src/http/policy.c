@@ -369,9 +369,10 @@ refuse(LinkPolicyRefusal *refusal, const char *host, int port, bool tls,
  * is; one for a domain does not vouch for the addresses its names have.
  */
 static bool
-allows(const char *host, int port, bool tls, const Address *raw, LinkPolicyRefusal *refusal)
+allows(const char *entries, const char *host, int port, bool tls, const Address *raw,
+	   LinkPolicyRefusal *refusal)
 {
-	const char *cursor = link_allowed_hosts;
+	const char *cursor = entries;
 	const char *reason;
 	const char *word;
 	Address		address = *raw;
@@ -394,7 +395,7 @@ allows(const char *host, int port, bool tls, const Address *raw, LinkPolicyRefus
 }
 
 bool
-link_policy_allows_address(const char *host, int port, bool tls,
+link_policy_allows_address(const char *entries, const char *host, int port, bool tls,
 						   const struct sockaddr *address, LinkPolicyRefusal *refusal)
 {
 	Address		raw;
@@ -414,7 +415,7 @@ link_policy_allows_address(const char *host, int port, bool tls,
 		refuse(refusal, host, port, tls, NULL, NULL);
 		return false;
 	}
-	return allows(host, port, tls, &raw, refusal);
+	return allows(entries, host, port, tls, &raw, refusal);
 }
 
 /* Might some entry allow the host, before its address is known?  One of 'networks' might. */
@@ -442,7 +443,7 @@ link_policy_check_host(const char *host, int port, bool tls, bool proxied)
 
 	if (is_literal)
 	{
-		if (allows(host, port, tls, &literal, &refusal))
+		if (allows(link_allowed_hosts, host, port, tls, &literal, &refusal))
 			return;
 	}
 	else if (may_allow(host, port, tls, !proxied))
@@ -453,7 +454,7 @@ link_policy_check_host(const char *host, int port, bool tls, bool proxied)
 	ereport(ERROR,
 			(errcode(ERRCODE_LINK_UNREACHABLE),
 			 errmsg("connection to %s is not allowed", refusal.entry),
-			 !tls && (is_literal ? allows(host, port, true, &literal, &unused) :
+			 !tls && (is_literal ? allows(link_allowed_hosts, host, port, true, &literal, &unused) :
 					  may_allow(host, port, true, false)) ?
 			 errdetail("The host is allowed over TLS only.") : 0,
 			 errhint("Add \"%s\" to link.allowed_hosts.", refusal.entry)));

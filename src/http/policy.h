@@ -45,10 +45,11 @@ typedef struct LinkPolicyRefusal
 
 /*
  * On the socket address, from a foreign frame: no palloc, no ereport, no
- * CHECK_FOR_INTERRUPTS.  'host' is what the user named.  False: refused, and
+ * CHECK_FOR_INTERRUPTS, and in any thread: 'entries' is link_allowed_hosts, or a
+ * copy for those that run beside us.  'host' is what the user named.  False: refused, and
  * *refusal is filled.
  */
-extern bool link_policy_allows_address(const char *host, int port, bool tls,
+extern bool link_policy_allows_address(const char *entries, const char *host, int port, bool tls,
 									   const struct sockaddr *address,
 									   LinkPolicyRefusal *refusal);
 

@@ -29,6 +29,7 @@
 #include "http/http.h"
 #include "provider/journal.h"
 #include "provider/list.h"
+#include "provider/token.h"
 
 /* Adding a provider is a folder and a line here. */
 static const LinkProvider *const providers[] = {
@@ -142,7 +143,10 @@ static void
 table_invalidated(Datum arg, Oid relation)
 {
 	if (!OidIsValid(relation) || relation == link_table)
+	{
 		link_http_pool_invalidate();
+		link_tokens_invalidate();
+	}
 }
 
 static void
@@ -262,9 +266,21 @@ not_allowed(const LinkSession *session, const char *path)
 			 errdetail("The path lies outside of the path_prefixes of the link.")));
 }
 
+/* The path as the provider takes it. */
+static const char *
+local_path(LinkSession *session, const char *path)
+{
+	return session->provider->ops->local_path ? session->provider->ops->local_path(session, path) : path;
+}
+
 void
 link_check_path(const LinkSession *session, const char *path)
 {
+	if (session->provider->path_syntax[0] == '/' && path[0] != '/')
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("invalid path: \"%s\"", link_printable(path, strlen(path))),
+				 errdetail("Paths of %s links begin with \"/\".", session->provider->type)));
 	link_path_check(path_below_root(session, path), false);
 	if (!link_path_allowed(path, link_option_strings(session->options, "path_prefixes")))
 		not_allowed(session, path);
@@ -288,6 +304,7 @@ LinkReader *
 link_open_reader(LinkSession *session, const char *path, int64 offset, int64 length)
 {
 	check_feature(session, LINK_CAN_READ, "reading");
+	path = local_path(session, path);
 	link_check_path(session, path);
 	Assert(offset >= 0 && length >= -1);
 	return session->provider->ops->open_reader(session, path, offset, length);
@@ -310,6 +327,7 @@ LinkWriter *
 link_open_writer(LinkSession *session, const char *path, bool overwrite)
 {
 	check_feature(session, LINK_CAN_WRITE, "writing");
+	path = local_path(session, path);
 	link_check_path(session, path);
 	if (overwrite)
 		check_replaceable(session, "overwrite");
@@ -327,6 +345,15 @@ link_write(LinkWriter *writer, const void *data, Size size)
 }
 
 /* A token ends with the name of the upload's record, which is empty if there is none. */
+void
+link_write_message(LinkWriter *writer, const char *key, Size key_size, const void *data, Size size)
+{
+	Assert(!writer->prepared && (writer->session->provider->features & LINK_IS_STREAM) != 0);
+	look_again(writer->session);
+	writer->session->provider->ops->write_message(writer, key, key_size, data, size);
+	writer->written += size;
+}
+
 void
 link_prepare(LinkWriter *writer, StringInfo token)
 {
@@ -364,6 +391,7 @@ link_publish(LinkSession *session, const char *path, bool overwrite,
 	LinkRecord	record;
 
 	check_feature(session, LINK_CAN_WRITE, "writing");
+	path = local_path(session, path);
 	link_check_path(session, path);
 	if (overwrite)
 		check_replaceable(session, "overwrite");
@@ -421,6 +449,7 @@ void
 link_remove(LinkSession *session, const char *path)
 {
 	check_feature(session, LINK_CAN_REMOVE, "removing");
+	path = local_path(session, path);
 	link_check_path(session, path);
 	check_replaceable(session, "remove");
 	session->provider->ops->remove(session, path);
@@ -430,6 +459,7 @@ bool
 link_stat(LinkSession *session, const char *path, LinkObject *object)
 {
 	check_feature(session, LINK_CAN_READ, "reading");
+	path = local_path(session, path);
 	link_check_path(session, path);
 	if (!session->provider->ops->stat(session, path, object))
 		return false;
@@ -555,10 +585,12 @@ link_list(LinkSession *session, const char *pattern, bool exact,
 		  LinkObjectCallback callback, void *arg)
 {
 	Listing		listing = {0};
-	const char *below = path_below_root(session, pattern);
+	const char *below;
 	bool		is_glob = link_path_is_glob(pattern);
 
 	check_feature(session, LINK_CAN_LIST, "listing");
+	pattern = local_path(session, pattern);
+	below = path_below_root(session, pattern);
 	if (exact || below[0] != '\0')
 		link_path_check(below, true);
 

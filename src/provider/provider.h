@@ -238,6 +238,21 @@ struct LinkProviderOps
 	 * where link_upload_begin() is called.
 	 */
 	LinkReapOutcome (*reap) (LinkSession *session, LinkReap *reap);
+
+	/*
+	 * Of streams (LINK_IS_STREAM): one message.  'key' may be NULL.  Nothing of a
+	 * statement is visible to readers before publish, if the provider has
+	 * transactions.
+	 */
+	void		(*write_message) (LinkWriter *writer, const char *key, Size key_size,
+								  const void *data, Size size);
+
+	/*
+	 * Paths that users may write in another way ("hdfs://host/dir/file") in the
+	 * one way that all other operations take.  Throws 42501 for a host that the
+	 * link does not name (SECURITY 15).  Called once for each path, first.
+	 */
+	const char *(*local_path) (LinkSession *session, const char *path);
 };
 
 /* ---- the list (provider.c) ---- */
@@ -271,6 +286,8 @@ extern void link_close_reader(LinkReader *reader);
  */
 extern LinkWriter *link_open_writer(LinkSession *session, const char *path, bool overwrite);
 extern void link_write(LinkWriter *writer, const void *data, Size size);
+extern void link_write_message(LinkWriter *writer, const char *key, Size key_size,
+							   const void *data, Size size);
 extern void link_prepare(LinkWriter *writer, StringInfo token);
 extern void link_publish(LinkSession *session, const char *path, bool overwrite,
 						 const char *token, Size token_size);

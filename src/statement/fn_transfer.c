@@ -73,6 +73,7 @@ link_fn_list_files(PG_FUNCTION_ARGS)
 		bool		nulls[4] = {0};
 
 		values[0] = CStringGetTextDatum(object->path);
+		nulls[1] = object->size < 0;
 		values[1] = Int64GetDatum(object->size);
 		nulls[2] = TIMESTAMP_IS_NOBEGIN(object->last_modified);
 		values[2] = TimestampTzGetDatum(object->last_modified);

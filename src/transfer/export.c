@@ -19,6 +19,7 @@
 #include "nodes/parsenodes.h"
 #include "tcop/dest.h"
 #include "tcop/tcopprot.h"
+#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
 #include "catalog/privileges.h"
@@ -41,11 +42,24 @@ typedef struct Upload
 	MemoryContext context;
 } Upload;
 
+/*
+ * Rows as messages of a stream: each leaves the format by itself, into 'row'.
+ */
+typedef struct Messages
+{
+	Upload	   *upload;
+	LinkOutput *output;
+	StringInfoData row;
+	AttrNumber	key;			/* column, 0: none */
+	FmgrInfo	key_output;
+} Messages;
+
 /* Takes rows from the executor. */
 typedef struct RowReceiver
 {
 	DestReceiver base;
 	LinkRowWriter *writer;
+	Messages   *messages;		/* NULL unless the link is a stream */
 	uint64		rows;
 } RowReceiver;
 
@@ -169,6 +183,71 @@ plan_query(const char *query)
 	return plan;
 }
 
+/* An output's drain. */
+static void
+messages_add(void *arg, const char *data, Size size)
+{
+	Messages   *messages = arg;
+
+	appendBinaryStringInfo(&messages->row, data, size);
+}
+
+/* The row that has just been formatted, without the line end, which is none of it. */
+static void
+messages_send(Messages *messages, TupleTableSlot *slot)
+{
+	Upload	   *upload = messages->upload;
+	MemoryContext caller;
+	char	   *key = NULL;
+
+	link_output_flush(messages->output);
+	if (messages->row.len > 0 && messages->row.data[messages->row.len - 1] == '\n')
+		messages->row.len--;
+	caller = MemoryContextSwitchTo(upload->context);
+	CHECK_FOR_INTERRUPTS();
+	if (messages->key > 0 && !slot->tts_isnull[messages->key - 1])
+		key = OutputFunctionCall(&messages->key_output, slot->tts_values[messages->key - 1]);
+	link_write_message(upload->writer, key, key ? strlen(key) : 0, messages->row.data, messages->row.len);
+	if (key)
+		pfree(key);
+	upload->bytes += messages->row.len;
+	link_progress_bytes(upload->bytes);
+	resetStringInfo(&messages->row);
+	MemoryContextSwitchTo(caller);
+}
+
+static Messages *
+messages_begin(Upload *upload, LinkOutput *output, TupleDesc desc, const LinkTransferOptions *wanted)
+{
+	Messages   *messages = palloc0(sizeof(Messages));
+
+	messages->upload = upload;
+	messages->output = output;
+	initStringInfo(&messages->row);
+	if (wanted->header)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("messages of a topic have no header")));
+	if (wanted->key == NULL)
+		return messages;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Oid			output_function;
+		bool		is_varlena;
+
+		if (strcmp(NameStr(TupleDescAttr(desc, i)->attname), wanted->key) != 0)
+			continue;
+		messages->key = i + 1;
+		getTypeOutputInfo(TupleDescAttr(desc, i)->atttypid, &output_function, &is_varlena);
+		fmgr_info(output_function, &messages->key_output);
+		return messages;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_COLUMN),
+			 errmsg("column \"%s\" of option \"key\" is not one of the query", wanted->key)));
+	return NULL;				/* keep compiler quiet */
+}
+
 static void
 receiver_startup(DestReceiver *self, int operation, TupleDesc desc)
 {
@@ -180,6 +259,8 @@ receiver_row(TupleTableSlot *slot, DestReceiver *self)
 	RowReceiver *receiver = (RowReceiver *) self;
 
 	link_format_row(receiver->writer, slot);
+	if (receiver->messages)
+		messages_send(receiver->messages, slot);
 	link_progress_rows(++receiver->rows);
 	return true;
 }
@@ -222,13 +303,21 @@ end_query(QueryDesc *desc)
 }
 
 static void
-write_rows(QueryDesc *desc, const LinkFormat *format, const CopyFormatOptions *options,
+write_rows(QueryDesc *desc, const LinkTransferOptions *wanted, const CopyFormatOptions *options,
 		   RowReceiver *receiver, Upload *upload)
 {
+	bool		stream = (upload->session->provider->features & LINK_IS_STREAM) != 0;
 	LinkOutput	output;
 
-	link_output_init(&output, upload_write, upload);
-	receiver->writer = link_format_begin(format, desc->tupDesc, options, &output);
+	if (wanted->key && !stream)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("option \"key\" is for links to topics only")));
+	if (stream)
+		receiver->messages = messages_begin(upload, &output, desc->tupDesc, wanted);
+	link_output_init(&output, stream ? messages_add : upload_write,
+					 stream ? (void *) receiver->messages : (void *) upload);
+	receiver->writer = link_format_begin(link_format_find(wanted->format), desc->tupDesc, options, &output);
 	link_executor_run(desc);
 	link_format_end(receiver->writer);
 	link_output_flush(&output);
@@ -260,7 +349,7 @@ export(const char *query, const LinkName *link, const char *path, List *options)
 	link_progress_begin(false, InvalidOid);
 	PG_TRY();
 	{
-		write_rows(desc, link_format_find(wanted.format), &copy, &receiver, upload);
+		write_rows(desc, &wanted, &copy, &receiver, upload);
 		end_query(desc);
 		upload_prepare(upload);
 		upload_publish(upload);

@@ -41,6 +41,8 @@ static void pass_on_columns(DefElem *option, LinkTransferOptions *out);
 static void set_format(DefElem *option, LinkTransferOptions *out);
 static void set_compression(DefElem *option, LinkTransferOptions *out);
 static void set_overwrite(DefElem *option, LinkTransferOptions *out);
+static void set_key(DefElem *option, LinkTransferOptions *out);
+static void set_header(DefElem *option, LinkTransferOptions *out);
 static void set_skip(DefElem *option, LinkTransferOptions *out);
 static void set_where(DefElem *option, LinkTransferOptions *out);
 static void set_on_error(DefElem *option, LinkTransferOptions *out);
@@ -54,7 +56,7 @@ static void refuse(DefElem *option, LinkTransferOptions *out);
 static const OptionRule rules[] = {
 	{"format", USE_BOTH, set_format},
 	{"compression", USE_BOTH, set_compression},
-	{"header", USE_BOTH, pass_on},
+	{"header", USE_BOTH, set_header},
 	{"delimiter", USE_BOTH, pass_on},
 	{"null", USE_BOTH, pass_on},
 	{"quote", USE_BOTH, pass_on},
@@ -66,7 +68,7 @@ static const OptionRule rules[] = {
 	{"overwrite", USE_EXPORT, set_overwrite},
 	{"file_size", USE_EXPORT, refuse},
 	{"partition_by", USE_EXPORT, refuse},
-	{"key", USE_EXPORT, refuse},
+	{"key", USE_EXPORT, set_key},
 	{"manifest", USE_EXPORT, check_manifest},
 	{"parallel", USE_EXPORT, check_parallel},
 	{"skip", USE_LOAD, set_skip},
@@ -230,6 +232,20 @@ static void
 set_overwrite(DefElem *option, LinkTransferOptions *out)
 {
 	out->overwrite = defGetBoolean(option);
+}
+
+static void
+set_key(DefElem *option, LinkTransferOptions *out)
+{
+	out->key = defGetString(option);
+}
+
+/* COPY's own; what a load makes of it is its own business too. */
+static void
+set_header(DefElem *option, LinkTransferOptions *out)
+{
+	out->header = option->arg == NULL || pg_strcasecmp(defGetString(option), "false") != 0;
+	pass_on(option, out);
 }
 
 static int64

@@ -19,6 +19,8 @@ typedef struct LinkTransferOptions
 	const char *format;			/* "text" or "csv" */
 	bool		raw;			/* compression "none": bytes as they are, whatever the path says */
 	bool		overwrite;		/* export */
+	const char *key;			/* export to a stream: column that gives the key of a message, or NULL */
+	bool		header;			/* a header line was asked for */
 	int64		skip;			/* load: physical lines to leave out at the start of each object */
 	const char *where;			/* load: SQL expression, or NULL */
 } LinkTransferOptions;

@@ -19,18 +19,15 @@
 
 #include <arpa/inet.h>
 
+#include "utils/memutils.h"
+
 #include "errors.h"
 #include "provider/list.h"
 #include "provider/s3/s3.h"
 
-#define DEFAULT_REGION "us-east-1"
-
 static void s3_validate(struct json_object *credentials, struct json_object *config);
 static void s3_start(LinkSession *session);
-static void s3_connect(LinkSession *session);
-static void s3_authenticate(LinkSession *session);
-static void s3_end(LinkSession *session);
-static void s3_refresh(LinkSession *session);
+static const char *s3_endpoint(const LinkS3Session *session);
 
 static const char *const creds_modes[] = {
 	"static", "anonymous", "instance", "environment", "eks_irsa", NULL
@@ -38,6 +35,7 @@ static const char *const creds_modes[] = {
 static const char *const ambient_modes[] = {"instance", "environment", "eks_irsa", NULL};
 static const char *const payers[] = {"requester", NULL};
 static const char *const encryptions[] = {"AES256", "aws:kms", "aws:kms:dsse", NULL};
+static const char *const customer_algorithms[] = {"AES256", NULL};
 
 static const LinkOptionDef s3_options[] = {
 	{"aws_access_key_id", LINK_CREDENTIALS, LINK_OPTION_STRING},
@@ -48,7 +46,7 @@ static const LinkOptionDef s3_options[] = {
 	{"role_arn", LINK_CREDENTIALS, LINK_OPTION_STRING, LINK_OPTION_ORIGIN},
 	{"external_id", LINK_CREDENTIALS, LINK_OPTION_STRING},
 	{"creds_mode", LINK_CREDENTIALS, LINK_OPTION_STRING, LINK_OPTION_ORIGIN, .values = creds_modes,
-	.ambient_values = ambient_modes, .unsupported_values = ambient_modes},
+	.ambient_values = ambient_modes},
 
 	/* where they go */
 	{"region", LINK_CONFIG, LINK_OPTION_DNS_LABEL, LINK_OPTION_ORIGIN},
@@ -62,21 +60,10 @@ static const LinkOptionDef s3_options[] = {
 	{"storage_class", LINK_CONFIG, LINK_OPTION_STRING},
 	{"x-amz-server-side-encryption", LINK_CONFIG, LINK_OPTION_STRING, .values = encryptions},
 	{"x-amz-server-side-encryption-aws-kms-key-id", LINK_CONFIG, LINK_OPTION_STRING},
-	{"x-amz-server-side-encryption-customer-algorithm", LINK_CONFIG, LINK_OPTION_STRING},
+	{"x-amz-server-side-encryption-customer-algorithm", LINK_CONFIG, LINK_OPTION_STRING, .values = customer_algorithms},
 	{"x-amz-server-side-encryption-customer-key", LINK_CREDENTIALS, LINK_OPTION_STRING, LINK_OPTION_SECRET},
 	{"x-amz-server-side-encryption-customer-key-MD5", LINK_CONFIG, LINK_OPTION_STRING},
 	{NULL}
-};
-
-/* Keys whose meaning is known but not yet here. */
-static const char *const unsupported_keys[] = {
-	"role_arn",
-	"external_id",
-	"sts_endpoint_url",
-	"x-amz-server-side-encryption-customer-algorithm",
-	"x-amz-server-side-encryption-customer-key",
-	"x-amz-server-side-encryption-customer-key-MD5",
-	NULL
 };
 
 /* Keys whose value goes into a header as it is. */
@@ -85,14 +72,16 @@ static const char *const header_keys[] = {
 	"aws_session_token",
 	"storage_class",
 	"x-amz-server-side-encryption-aws-kms-key-id",
+	"x-amz-server-side-encryption-customer-key",
+	"x-amz-server-side-encryption-customer-key-MD5",
 	NULL
 };
 
 static const LinkProviderOps s3_ops = {
 	.session_size = sizeof(LinkS3Session),
 	.start = s3_start,
-	.connect = s3_connect,
-	.authenticate = s3_authenticate,
+	.connect = link_s3_connect,
+	.authenticate = link_s3_authenticate,
 	.open_reader = link_s3_open_reader,
 	.read = link_s3_read,
 	.close_reader = link_s3_close_reader,
@@ -105,9 +94,19 @@ static const LinkProviderOps s3_ops = {
 	.remove = link_s3_remove,
 	.list = link_s3_list,
 	.stat = link_s3_stat,
-	.end = s3_end,
-	.refresh = s3_refresh,
 	.reap = link_s3_reap,
+	.end = link_s3_end,
+	.refresh = link_s3_refresh,
+};
+
+/* https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html */
+static const LinkS3Dialect s3_dialect = {
+	.endpoint = s3_endpoint,
+	.default_region = "us-east-1",
+	.credentials = link_s3_credentials,
+	.absent_header = "if-none-match",
+	.absent_value = "*",
+	.request_id_header = "x-amz-request-id",
 };
 
 const LinkProvider link_s3_provider = {
@@ -175,6 +174,63 @@ validate_static(const char *id, const char *secret)
 				 errmsg("\"aws_secret_access_key\" is empty")));
 }
 
+/*
+ * Roles, and identities of the server, which are the vendor's business only: no
+ * key of CONFIG may name somebody else to take them to (SECURITY 16).
+ */
+static void
+validate_role(struct json_object *credentials, struct json_object *config, const char *mode)
+{
+	static const char *const endpoints[] = {"endpoint_url", "sts_endpoint_url"};
+	const char *role = member(credentials, "role_arn");
+
+	if (role && strncmp(role, "arn:", 4) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("invalid value of \"role_arn\""),
+				 errdetail("It begins with \"arn:\".")));
+	if (role == NULL && member(credentials, "external_id"))
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("\"external_id\" needs \"role_arn\"")));
+	if (role && mode && strcmp(mode, "anonymous") == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("\"role_arn\" needs an identity that takes the role on")));
+	if (mode == NULL || strcmp(mode, "static") == 0 || strcmp(mode, "anonymous") == 0)
+		return;
+	for (int i = 0; i < lengthof(endpoints); i++)
+		if (member(config, endpoints[i]))
+			ereport(ERROR,
+					(errcode(ERRCODE_LINK_BAD_OPTION),
+					 errmsg("\"creds_mode\" \"%s\" excludes \"%s\"", mode, endpoints[i]),
+					 errdetail("The identity of the server is given to hosts of the vendor only.")));
+}
+
+/* SSE-C: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html */
+static void
+validate_customer_key(struct json_object *credentials, struct json_object *config)
+{
+	const char *key = member(credentials, "x-amz-server-side-encryption-customer-key");
+	const char *algorithm = member(config, "x-amz-server-side-encryption-customer-algorithm");
+
+	if (key == NULL && algorithm == NULL)
+		return;
+	if (key == NULL || algorithm == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("\"x-amz-server-side-encryption-customer-key\" in CREDENTIALS and \"x-amz-server-side-encryption-customer-algorithm\" in CONFIG belong together")));
+	if (member(config, "x-amz-server-side-encryption"))
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("\"x-amz-server-side-encryption\" excludes a key of the customer's")));
+	if (strlen(key) != 44 || key[43] != '=' || key[42] == '=')
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("invalid value of \"x-amz-server-side-encryption-customer-key\""),
+				 errdetail("It is the base64 of 32 bytes.")));
+}
+
 static void
 s3_validate(struct json_object *credentials, struct json_object *config)
 {
@@ -183,13 +239,6 @@ s3_validate(struct json_object *credentials, struct json_object *config)
 	const char *secret = member(credentials, "aws_secret_access_key");
 	const char *encryption = member(config, "x-amz-server-side-encryption");
 
-	for (int i = 0; unsupported_keys[i]; i++)
-		if (either_member(credentials, config, unsupported_keys[i]))
-			ereport(ERROR,
-					(errcode(ERRCODE_LINK_UNSUPPORTED),
-					 errmsg("key \"%s\" of S3 links is not yet supported by this build",
-							unsupported_keys[i])));
-
 	if (mode == NULL || strcmp(mode, "static") == 0)
 		validate_static(id, secret);
 	else if (id || secret || member(credentials, "aws_session_token"))
@@ -197,6 +246,9 @@ s3_validate(struct json_object *credentials, struct json_object *config)
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("\"creds_mode\" \"%s\" excludes access keys", mode),
 				 errhint("Leave out \"creds_mode\", or the keys.")));
+
+	validate_role(credentials, config, mode);
+	validate_customer_key(credentials, config);
 
 	for (int i = 0; header_keys[i]; i++)
 	{
@@ -220,38 +272,6 @@ s3_validate(struct json_object *credentials, struct json_object *config)
  * Sessions.
  */
 
-/*
- * One place for every creds_mode.  Called for each attempt of a request, so
- * that identities that expire can be renewed in the middle of a transfer.
- */
-void
-link_s3_credentials(const LinkS3Session *session, LinkS3Credentials *credentials)
-{
-	const LinkOptions *options = session->base.options;
-	const char *mode = link_option_string(options, "creds_mode", "static");
-
-	memset(credentials, 0, sizeof(*credentials));
-	if (strcmp(mode, "anonymous") == 0)
-		return;
-	if (strcmp(mode, "static") == 0)
-	{
-		credentials->access_key_id = link_option_string(options, "aws_access_key_id", NULL);
-		credentials->secret_access_key = link_option_string(options, "aws_secret_access_key", NULL);
-		credentials->session_token = link_option_string(options, "aws_session_token", NULL);
-
-		/* never sign with half a key, nor go on unsigned for want of one */
-		if (credentials->access_key_id && credentials->secret_access_key)
-			return;
-		ereport(ERROR,
-				(errcode(ERRCODE_LINK_BAD_OPTION),
-				 errmsg("link %s has no credentials", session->base.link_name),
-				 errhint("Set them with ALTER LINK ... SET CREDENTIALS.")));
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_LINK_UNSUPPORTED),
-			 errmsg("\"creds_mode\" \"%s\" is not yet supported by this build", mode)));
-}
-
 static bool
 is_address(const char *host)
 {
@@ -260,8 +280,8 @@ is_address(const char *host)
 	return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
 }
 
-static void
-s3_start(LinkSession *session)
+void
+link_s3_start_session(LinkSession *session, const LinkS3Dialect *dialect)
 {
 	LinkS3Session *s3 = (LinkS3Session *) session;
 	const LinkOptions *options = session->options;
@@ -269,7 +289,10 @@ s3_start(LinkSession *session)
 	const char *reason;
 	LinkHttpConfig config = {0};
 
-	s3->region = link_option_string(options, "region", DEFAULT_REGION);
+	s3->dialect = dialect;
+	s3->identity = AllocSetContextCreate(session->context, "link S3 identity", ALLOCSET_SMALL_SIZES);
+	s3->unconditional = dialect->absent_header == NULL;
+	s3->region = pstrdup(link_option_string(options, "region", dialect->default_region));
 	s3->path_style = link_option_boolean(options, "s3_force_path_style", endpoint != NULL);
 
 	/* a row that was restored, not created, has not been through our checks */
@@ -278,8 +301,7 @@ s3_start(LinkSession *session)
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("region of link %s is not a name", session->link_name)));
 	if (endpoint == NULL)
-		endpoint = psprintf("https://s3.%s.amazonaws.com%s", s3->region,
-							strncmp(s3->region, "cn-", 3) == 0 ? ".cn" : "");
+		endpoint = dialect->endpoint(s3);
 	if (!link_url_parse(endpoint, &s3->endpoint, &reason))
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_BAD_OPTION),
@@ -294,11 +316,25 @@ s3_start(LinkSession *session)
 	config.max_retries = link_option_integer(options, "max_retries", -1);
 	config.options = options;
 	config.link_name = session->link_name;
-	config.request_id_header = "x-amz-request-id";
+	config.request_id_header = dialect->request_id_header;
 	config.link_id = session->link_id;
 	config.link_version = session->link_version;
 	s3->http = link_http_create(&config);
 	link_http_set_retry_hook(s3->http, link_s3_retry_hook);
+}
+
+/* https://docs.aws.amazon.com/general/latest/gr/s3.html */
+static const char *
+s3_endpoint(const LinkS3Session *session)
+{
+	return psprintf("https://s3.%s.amazonaws.com%s", session->region,
+					strncmp(session->region, "cn-", 3) == 0 ? ".cn" : "");
+}
+
+static void
+s3_start(LinkSession *session)
+{
+	link_s3_start_session(session, &s3_dialect);
 }
 
 /*
@@ -306,8 +342,8 @@ s3_start(LinkSession *session)
  * HEAD: radosgw answers it for the service with the end of a body, which the
  * next request on the connection would trip over.
  */
-static void
-s3_connect(LinkSession *session)
+void
+link_s3_connect(LinkSession *session)
 {
 	LinkS3Request *request = link_s3_request((LinkS3Session *) session, "GET", "", "reach the server");
 
@@ -321,16 +357,17 @@ s3_connect(LinkSession *session)
  * A key that is restricted to some buckets may not list them all: if the link
  * names the buckets it is for, ask for the first of these instead.
  */
-static void
-s3_authenticate(LinkSession *session)
+void
+link_s3_authenticate(LinkSession *session)
 {
+	LinkS3Session *s3 = (LinkS3Session *) session;
 	List	   *prefixes = link_option_strings(session->options, "path_prefixes");
-	LinkS3Credentials credentials;
+	LinkS3Credentials credentials = {0};
 	LinkS3Request *request;
 	char	   *bucket = NULL;
 
-	link_s3_credentials((LinkS3Session *) session, &credentials);
-	if (credentials.access_key_id == NULL)
+	s3->dialect->credentials(s3, &credentials);
+	if (credentials.access_key_id == NULL && credentials.bearer == NULL)
 		return;
 
 	if (prefixes != NIL)
@@ -339,8 +376,7 @@ s3_authenticate(LinkSession *session)
 
 		bucket = pnstrdup(prefix, strcspn(prefix, "/"));
 	}
-	request = link_s3_request((LinkS3Session *) session, "GET", bucket ? bucket : "",
-							  bucket ? "list" : "authenticate");
+	request = link_s3_request(s3, "GET", bucket ? bucket : "", bucket ? "list" : "authenticate");
 	request->http.probe = true;
 	if (bucket)
 	{
@@ -352,15 +388,18 @@ s3_authenticate(LinkSession *session)
 	link_s3_free(request);
 }
 
-static void
-s3_end(LinkSession *session)
+void
+link_s3_end(LinkSession *session)
 {
 	link_http_end(((LinkS3Session *) session)->http);
 }
 
 /* Each attempt asks for the credentials anew; the engine scrubs what it raises. */
-static void
-s3_refresh(LinkSession *session)
+void
+link_s3_refresh(LinkSession *session)
 {
-	link_http_use_options(((LinkS3Session *) session)->http, session->options);
+	LinkS3Session *s3 = (LinkS3Session *) session;
+
+	s3->derived_until = 0;
+	link_http_use_options(s3->http, session->options);
 }

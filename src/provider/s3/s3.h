@@ -22,28 +22,99 @@
 
 extern const LinkProvider link_s3_provider;
 
-/* Who signs.  The texts belong to the session's options, which wipe them. */
+struct LinkS3Session;
+struct LinkS3Request;
+struct LinkS3Page;
+
+/* Who asks.  The texts belong to the session, whose context wipes them. */
 typedef struct LinkS3Credentials
 {
-	const char *access_key_id;	/* NULL: anonymous, nothing is signed */
+	const char *access_key_id;	/* NULL: nothing is signed */
 	const char *secret_access_key;
 	const char *session_token;	/* or NULL */
+	const char *bearer;			/* OAuth token instead of a signature, or NULL */
 } LinkS3Credentials;
+
+/* What a code of the provider's errors means. */
+typedef struct LinkS3Meaning
+{
+	const char *code;			/* NULL ends a list */
+	int			sqlstate;
+	const char *cause;
+	const char *hint;			/* or NULL */
+} LinkS3Meaning;
+
+/*
+ * What differs between those that speak S3's protocol, or one that is like it:
+ * objects in buckets, GET, HEAD, PUT and DELETE, parts that are put together,
+ * errors as XML.  What is NULL from 'sign' on is as in S3.
+ */
+typedef struct LinkS3Dialect
+{
+	/* URL where CONFIG gives no endpoint_url; palloc'd or constant. */
+	const char *(*endpoint) (const struct LinkS3Session *session);
+	const char *default_region;
+
+	/*
+	 * The credentials to use at this moment.  Called for each attempt of a
+	 * request, so that those that expire can be renewed in mid-transfer; may
+	 * throw, and ask elsewhere, except while session->aborting.
+	 */
+	void		(*credentials) (struct LinkS3Session *session, LinkS3Credentials *credentials);
+
+	/* The header by which a write demands that there is no object; NULL if there is none. */
+	const char *absent_header;
+	const char *absent_value;
+
+	/* The answer header with the request's id. */
+	const char *request_id_header;
+
+	/* Looked through before S3's own. */
+	const LinkS3Meaning *meanings;
+
+	/* Add the headers that authenticate an attempt; all others are in the request. */
+	void		(*sign) (struct LinkS3Request *request, const LinkS3Credentials *credentials);
+
+	/* Text that ends every URL's query ("sv=...&sig=..."), or NULL. */
+	const char *(*query_suffix) (const struct LinkS3Session *session);
+
+	/* Headers of requests that make an object, or the upload of one. */
+	void		(*object_headers) (struct LinkS3Request *request);
+
+	/*
+	 * Uploads: an id without asking (then nothing has to be begun, and what is
+	 * never put together goes away by itself), the query of a part, and the
+	 * request that puts 'n_parts' of them together.
+	 */
+	char	   *(*upload_id) (void);
+	void		(*part_query) (struct LinkS3Request *request, const char *upload_id, int number);
+	struct LinkS3Request *(*complete) (struct LinkS3Session *session, const char *path,
+									   const char *upload_id, int n_parts);
+
+	/* Listing: the query of a page that begins at 'token' (or NULL), and its answer. */
+	void		(*list_query) (struct LinkS3Request *request, const char *prefix, const char *token);
+	void		(*read_page) (struct LinkS3Request *request, struct LinkS3Page *page);
+} LinkS3Dialect;
 
 typedef struct LinkS3Session
 {
 	LinkSession base;
+	const LinkS3Dialect *dialect;
 	LinkHttp   *http;
 	LinkUrl		endpoint;
 	bool		path_style;		/* for every bucket, not only those no host can name */
 	const char *region;
 	bool		unconditional;	/* the server has said that it knows no conditional writes */
 	TimestampTz abort_until;	/* end of the time for aborts; 0 before the first */
+	bool		aborting;		/* no token may be fetched now */
+	MemoryContext identity;		/* holds 'derived' */
+	LinkS3Credentials derived;	/* temporary ones, as of the latest look */
+	TimestampTz derived_until;	/* look again after it; 0 before the first */
 } LinkS3Session;
 
 /* Enough for the requests we make. */
 #define LINK_S3_MAX_QUERY 6
-#define LINK_S3_MAX_HEADERS 8
+#define LINK_S3_MAX_HEADERS 10
 
 typedef struct LinkS3Request
 {
@@ -62,8 +133,29 @@ typedef struct LinkS3Request
 
 /* ---- s3.c ---- */
 
-/* The credentials to sign with at this moment. */
-extern void link_s3_credentials(const LinkS3Session *session, LinkS3Credentials *credentials);
+/* LinkProviderOps.start of whoever speaks the protocol. */
+extern void link_s3_start_session(LinkSession *session, const LinkS3Dialect *dialect);
+
+/* Operations that need no more than that. */
+extern void link_s3_connect(LinkSession *session);
+extern void link_s3_authenticate(LinkSession *session);
+extern void link_s3_end(LinkSession *session);
+extern void link_s3_refresh(LinkSession *session);
+
+/* ---- s3_identity.c ---- */
+
+/*
+ * Temporary credentials, which 'derive' makes: a text that is kept as a token of
+ * that kind (token.h), and which 'read' takes apart in place.  While the session
+ * is aborting those at hand, whatever they are still good for.
+ */
+extern void link_s3_derived(LinkS3Session *s3, const char *kind,
+							char *(*derive) (LinkS3Session *s3, TimestampTz *expires),
+							void (*read) (char *text, LinkS3Credentials *credentials),
+							LinkS3Credentials *credentials);
+
+/* The credentials of an S3 link (LinkS3Dialect.credentials). */
+extern void link_s3_credentials(LinkS3Session *session, LinkS3Credentials *credentials);
 
 /* ---- s3_request.c ---- */
 
@@ -85,6 +177,9 @@ extern void link_s3_body(LinkS3Request *request, const void *body, Size length,
 
 /* Headers of requests that make an object: storage class and encryption. */
 extern void link_s3_object_headers(LinkS3Request *request);
+
+/* The customer's key (SSE-C), for every request that reads or writes an object's bytes. */
+extern void link_s3_customer_key(LinkS3Request *request);
 
 /* Headers and signature of one attempt: what LinkHttpRequest.attempt is set to. */
 extern void link_s3_attempt(LinkHttpRequest *http_request, void *arg);
@@ -197,7 +292,18 @@ extern bool link_s3_decode_key(char *key, bool *has_nul);
 /* Of "2009-10-12T17:50:30.000Z"; DT_NOBEGIN if it is none. */
 extern TimestampTz link_s3_time(const char *text);
 
+/* One page of a listing. */
+typedef struct LinkS3Page
+{
+	List	   *objects;		/* LinkObject *; 'path' is the key */
+	bool		truncated;
+	char	   *token;			/* of the next page, or NULL */
+} LinkS3Page;
+
 extern void link_s3_list(LinkSession *session, const char *prefix,
 						 LinkObjectCallback callback, void *arg);
+
+/* "a", "b": as it stands in a path.  Size as text; -1 if it is none. */
+extern int64 link_s3_size(const char *text);
 
 #endif							/* LINK_S3_H */

@@ -17,19 +17,11 @@
 #include "provider/s3/s3.h"
 #include "provider/s3/s3_xml.h"
 
-typedef struct Meaning
-{
-	const char *code;			/* S3's */
-	int			sqlstate;
-	const char *cause;
-	const char *hint;			/* or NULL */
-} Meaning;
-
 #define CREDENTIALS_HINT "Set valid credentials with ALTER LINK ... SET CREDENTIALS."
 #define DENIED_HINT "Have the policy of the key or of the bucket allow it.  Some servers also answer so to a wrong secret key."
 #define REGION_HINT "Set \"region\" or \"endpoint_url\" in the CONFIG of the link to those of the bucket."
 
-static const Meaning code_meanings[] = {
+static const LinkS3Meaning code_meanings[] = {
 	{"NoSuchKey", ERRCODE_LINK_NO_OBJECT, "the object does not exist", NULL},
 	{"NoSuchBucket", ERRCODE_LINK_NO_OBJECT, "the bucket does not exist", NULL},
 	{"NoSuchUpload", ERRCODE_LINK_FAILED, "the upload is gone",
@@ -73,18 +65,18 @@ static const Meaning code_meanings[] = {
 };
 
 /* For answers without a document (to HEAD) and codes not named above. */
-static const Meaning *
+static const LinkS3Meaning *
 status_meaning(long status)
 {
-	static const Meaning elsewhere = {NULL, ERRCODE_LINK_BAD_OPTION, "the bucket is elsewhere", REGION_HINT};
-	static const Meaning refused = {NULL, ERRCODE_LINK_BAD_CREDENTIALS, "the credentials were refused", CREDENTIALS_HINT};
-	static const Meaning denied = {NULL, ERRCODE_LINK_NO_PRIVILEGE, "access denied", DENIED_HINT};
-	static const Meaning missing = {NULL, ERRCODE_LINK_NO_OBJECT, "the bucket or object does not exist", NULL};
-	static const Meaning full = {NULL, ERRCODE_DISK_FULL, "the server has no space left", NULL};
-	static const Meaning precondition = {NULL, ERRCODE_LINK_OBJECT_EXISTS, "the object already exists", NULL};
-	static const Meaning too_large = {NULL, ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the object is too large for the server", NULL};
-	static const Meaning broken = {NULL, ERRCODE_LINK_FAILED, "the server failed", NULL};
-	static const Meaning other = {NULL, ERRCODE_LINK_FAILED, "the server refused the request", NULL};
+	static const LinkS3Meaning elsewhere = {NULL, ERRCODE_LINK_BAD_OPTION, "the bucket is elsewhere", REGION_HINT};
+	static const LinkS3Meaning refused = {NULL, ERRCODE_LINK_BAD_CREDENTIALS, "the credentials were refused", CREDENTIALS_HINT};
+	static const LinkS3Meaning denied = {NULL, ERRCODE_LINK_NO_PRIVILEGE, "access denied", DENIED_HINT};
+	static const LinkS3Meaning missing = {NULL, ERRCODE_LINK_NO_OBJECT, "the bucket or object does not exist", NULL};
+	static const LinkS3Meaning full = {NULL, ERRCODE_DISK_FULL, "the server has no space left", NULL};
+	static const LinkS3Meaning precondition = {NULL, ERRCODE_LINK_OBJECT_EXISTS, "the object already exists", NULL};
+	static const LinkS3Meaning too_large = {NULL, ERRCODE_PROGRAM_LIMIT_EXCEEDED, "the object is too large for the server", NULL};
+	static const LinkS3Meaning broken = {NULL, ERRCODE_LINK_FAILED, "the server failed", NULL};
+	static const LinkS3Meaning other = {NULL, ERRCODE_LINK_FAILED, "the server refused the request", NULL};
 
 	switch (status)
 	{
@@ -110,16 +102,19 @@ status_meaning(long status)
 	}
 }
 
-static const Meaning *
+static const LinkS3Meaning *
 meaning_of(const LinkS3Request *request, const char *code)
 {
-	static const Meaning replaced = {NULL, ERRCODE_LINK_CORRUPT, "the object was replaced while it was read",
+	static const LinkS3Meaning replaced = {NULL, ERRCODE_LINK_CORRUPT, "the object was replaced while it was read",
 	"Read it again."};
 	long		status = request->http.status;
 
 	/* a read has the condition that the object stays, a write that there is none */
 	if (status == 412 && strcmp(request->http.method, "GET") == 0)
 		return &replaced;
+	for (const LinkS3Meaning *m = request->session->dialect->meanings; m && m->code; m++)
+		if (strcmp(code, m->code) == 0)
+			return m;
 	for (int i = 0; code_meanings[i].code; i++)
 		if (strcmp(code, code_meanings[i].code) == 0)
 			return &code_meanings[i];
@@ -130,7 +125,7 @@ bool
 link_s3_read_error(LinkS3Request *request, LinkS3Error *error)
 {
 	LinkHttpRequest *http = &request->http;
-	const char *id = link_http_answer_header(http, "x-amz-request-id");
+	const char *id = link_http_answer_header(http, request->session->dialect->request_id_header);
 	const char *region = link_http_answer_header(http, "x-amz-bucket-region");
 	LinkS3Error found = {"", "", pstrdup(id ? id : ""), pstrdup(region ? region : "")};
 	LinkS3XmlEvent event = LINK_S3_XML_MALFORMED;
@@ -213,7 +208,7 @@ void
 link_s3_raise(LinkS3Request *request)
 {
 	LinkS3Error error;
-	const Meaning *meaning;
+	const LinkS3Meaning *meaning;
 	const char *hint;
 
 	link_s3_read_error(request, &error);

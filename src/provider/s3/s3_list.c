@@ -25,14 +25,6 @@
 #include "provider/s3/s3.h"
 #include "provider/s3/s3_xml.h"
 
-typedef struct ListPage
-{
-	List	   *objects;		/* LinkObject *; 'path' is the key, maybe encoded */
-	bool		encoded;
-	bool		truncated;
-	char	   *token;			/* or NULL */
-} ListPage;
-
 static int
 hex_value(char c)
 {
@@ -91,12 +83,24 @@ link_s3_time(const char *text)
 	return result;
 }
 
+int64
+link_s3_size(const char *text)
+{
+	char	   *end;
+	int64		size;
+
+	errno = 0;
+	size = strtoi64(text, &end, 10);
+	return errno != 0 || end == text || *end != '\0' ? -1 : size;
+}
+
 static void
-read_page(LinkS3Request *request, ListPage *page)
+read_page(LinkS3Request *request, LinkS3Page *page)
 {
 	LinkS3Xml  *xml = link_s3_xml_open(request->http.answer.data, request->http.answer.len);
 	LinkObject *object = palloc0(sizeof(LinkObject));
 	bool		is_listing = false;
+	bool		encoded = false;
 	LinkS3XmlEvent event;
 	ListCell   *cell;
 
@@ -117,14 +121,7 @@ read_page(LinkS3Request *request, ListPage *page)
 		else if (strcmp(path, "/Contents/Key") == 0)
 			object->path = pstrdup(text);
 		else if (strcmp(path, "/Contents/Size") == 0)
-		{
-			char	   *end;
-
-			errno = 0;
-			object->size = strtoi64(text, &end, 10);
-			if (errno != 0 || end == text || *end != '\0')
-				object->size = -1;
-		}
+			object->size = link_s3_size(text);
 		else if (strcmp(path, "/Contents/LastModified") == 0)
 			object->last_modified = link_s3_time(text);
 		else if (strcmp(path, "/Contents/ETag") == 0)
@@ -139,7 +136,7 @@ read_page(LinkS3Request *request, ListPage *page)
 			object->last_modified = DT_NOBEGIN;
 		}
 		else if (strcmp(path, "/EncodingType") == 0)
-			page->encoded = strcmp(text, "url") == 0;
+			encoded = strcmp(text, "url") == 0;
 		else if (strcmp(path, "/IsTruncated") == 0)
 			page->truncated = strcmp(text, "true") == 0;
 		else if (strcmp(path, "/NextContinuationToken") == 0)
@@ -149,7 +146,7 @@ read_page(LinkS3Request *request, ListPage *page)
 		link_s3_raise_protocol(request, "The listing is not well-formed.");
 	link_s3_xml_close(xml);
 
-	if (!page->encoded)
+	if (!encoded)
 		return;
 	foreach(cell, page->objects)
 	{
@@ -182,7 +179,7 @@ link_s3_list(LinkSession *session, const char *prefix, LinkObjectCallback callba
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("\"%s\" does not name a bucket to list", prefix),
 				 errhint("Paths of %s links have the form %s; a listing begins with \"bucket/\".",
-						 link_s3_provider.type, link_s3_provider.path_syntax)));
+						 session->provider->type, session->provider->path_syntax)));
 	bucket = pnstrdup(prefix, slash - prefix);
 	initStringInfo(&last);
 	initStringInfo(&token);
@@ -191,7 +188,7 @@ link_s3_list(LinkSession *session, const char *prefix, LinkObjectCallback callba
 	while (more)
 	{
 		LinkS3Request *request;
-		ListPage	page;
+		LinkS3Page	page;
 		ListCell   *cell;
 
 		CHECK_FOR_INTERRUPTS();
@@ -201,31 +198,39 @@ link_s3_list(LinkSession *session, const char *prefix, LinkObjectCallback callba
 		request = link_s3_request(s3, "GET", bucket, "list");
 		request->http.what = psprintf("could not list \"%s\"", prefix);
 		request->http.answer_limit = LINK_MAX_LIST_PAGE;
-		link_s3_query(request, "list-type", "2");
-		link_s3_query(request, "encoding-type", "url");
-		link_s3_query(request, "prefix", slash + 1);
-		if (token.len > 0)
-			link_s3_query(request, "continuation-token", token.data);
-		else if (last.len > 0)
-			link_s3_query(request, "start-after", last.data);
+		if (s3->dialect->list_query)
+			s3->dialect->list_query(request, slash + 1, token.len > 0 ? token.data : NULL);
+		else
+		{
+			link_s3_query(request, "list-type", "2");
+			link_s3_query(request, "encoding-type", "url");
+			link_s3_query(request, "prefix", slash + 1);
+			if (token.len > 0)
+				link_s3_query(request, "continuation-token", token.data);
+			else if (last.len > 0)
+				link_s3_query(request, "start-after", last.data);
+		}
 		if (link_s3_perform(request) != 200)
 			link_s3_raise(request);
-		read_page(request, &page);
+		if (s3->dialect->read_page)
+			s3->dialect->read_page(request, &page);
+		else
+			read_page(request, &page);
 		more = page.truncated;
+		if (page.objects != NIL)
+			empty_pages = 0;
 
-		if (page.objects == NIL && more)
+		if (more && (page.objects == NIL || s3->dialect->list_query))
 		{
 			if (page.token == NULL || strcmp(token.data, page.token) == 0 ||
-				strlen(page.token) > LINK_MAX_TOKEN || ++empty_pages > LINK_MAX_EMPTY_PAGES)
+				strlen(page.token) > LINK_MAX_TOKEN ||
+				(page.objects == NIL && ++empty_pages > LINK_MAX_EMPTY_PAGES))
 				link_s3_raise_protocol(request, "The listing does not go on.");
 			resetStringInfo(&token);
 			appendStringInfoString(&token, page.token);
 		}
 		else
-		{
 			resetStringInfo(&token);
-			empty_pages = 0;
-		}
 
 		foreach(cell, page.objects)
 		{

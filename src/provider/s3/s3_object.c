@@ -61,6 +61,7 @@ refused(LinkS3Session *session, LinkS3Request *head, const char *path, const cha
 	LinkS3Request *reason = head;
 
 	link_s3_header(get, "range", "bytes=0-0");
+	link_s3_customer_key(get);
 	link_s3_start(get);
 	link_http_wait(session->http, &get->http);
 	if (get->http.state == LINK_HTTP_DONE && get->http.status >= 400)
@@ -79,7 +80,10 @@ link_s3_exists(LinkS3Session *session, const char *path, const char *action,
 			   bool *known, LinkObject *object)
 {
 	LinkS3Request *request = link_s3_request(session, "HEAD", path, action);
-	long		status = link_s3_perform(request);
+	long		status;
+
+	link_s3_customer_key(request);
+	status = link_s3_perform(request);
 
 	if (known)
 		*known = true;
@@ -132,7 +136,7 @@ link_s3_remove(LinkSession *session, const char *path)
 
 	request = link_s3_request(s3, "DELETE", path, "remove");
 	status = link_s3_perform(request);
-	if (status != 200 && status != 204)
+	if (status / 100 != 2)
 		link_s3_raise(request);
 	link_s3_free(request);
 }

@@ -125,7 +125,7 @@ perform_publish(LinkS3Session *s3, MakeRequest make, const char *path, bool over
 	bool		conditional = !overwrite && !s3->unconditional;
 
 	if (conditional)
-		link_s3_header(request, "if-none-match", "*");
+		link_s3_header(request, s3->dialect->absent_header, s3->dialect->absent_value);
 	if (link_s3_perform(request) == 501 && conditional)
 	{
 		s3->unconditional = true;
@@ -157,11 +157,15 @@ static LinkS3Request *
 make_complete(LinkS3Session *s3, const char *path, const void *arg)
 {
 	const Upload *upload = arg;
-	LinkS3Request *request = link_s3_request(s3, "POST", path, "write");
-	MemoryContext caller = MemoryContextSwitchTo(request->context);
+	LinkS3Request *request;
+	MemoryContext caller;
 	StringInfoData body;
 	ListCell   *cell;
 
+	if (s3->dialect->complete)
+		return s3->dialect->complete(s3, path, upload->id, list_length(upload->etags));
+	request = link_s3_request(s3, "POST", path, "write");
+	caller = MemoryContextSwitchTo(request->context);
 	initStringInfo(&body);
 	appendStringInfoString(&body, "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
 	foreach(cell, upload->etags)
@@ -189,6 +193,8 @@ is_complete(LinkS3Request *request)
 	LinkS3Error error;
 	bool		complete = false;
 
+	if (request->session->dialect->complete)
+		return request->http.status / 100 == 2;
 	if (request->http.status != 200)
 		return false;
 	xml = link_s3_xml_open(request->http.answer.data, request->http.answer.len);
@@ -220,7 +226,7 @@ link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 		Bytes		bytes = {token + 1, token_size - 1};
 
 		request = perform_publish(s3, make_put, path, overwrite, &bytes);
-		done = request->http.status == 200 ||
+		done = request->http.status / 100 == 2 ||
 			(request->http.status == 412 &&
 			 etag_of_bytes(bytes.data, bytes.size, etag) && was_made(request, path, etag));
 	}

@@ -99,6 +99,7 @@ reader_attempt(LinkHttpRequest *http_request, void *arg)
 					 errdetail("The server gave the object no ETag, by which the rest could be asked for.")));
 		link_s3_header(request, "if-match", reader->if_match);
 	}
+	link_s3_customer_key(request);
 	link_s3_attempt(http_request, arg);
 	request->n_headers = 0;		/* they are copied; 'range' is ours */
 }

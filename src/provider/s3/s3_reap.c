@@ -59,6 +59,10 @@ abort_once(LinkS3Session *s3, const char *path, const char *upload_id, int timeo
 {
 	LinkS3Request *request = link_s3_request(s3, "DELETE", path, "abort");
 	LinkReapOutcome outcome = LINK_REAP_FAILED;
+	bool		aborting = s3->aborting;
+
+	/* no token is fetched in here */
+	s3->aborting = true;
 
 	/* without an id it would be the removal of the object */
 	Assert(upload_id[0] != '\0');
@@ -77,6 +81,7 @@ abort_once(LinkS3Session *s3, const char *path, const char *upload_id, int timeo
 		*detail = link_s3_answer_text(request);
 	link_s3_free(request);
 	RESUME_INTERRUPTS();
+	s3->aborting = aborting;
 	return outcome;
 }
 
@@ -90,6 +95,8 @@ link_s3_abort_upload(LinkS3Session *s3, const char *path, const char *upload_id)
 	TimestampTz now = GetCurrentTimestamp();
 	const char *detail;
 
+	if (s3->dialect->upload_id)
+		return true;			/* what is never put together goes away by itself */
 	if (s3->abort_until == 0)
 		s3->abort_until = TimestampTzPlusMilliseconds(now, LINK_ABORT_TIMEOUT);
 	if (now >= s3->abort_until)
@@ -275,8 +282,12 @@ link_s3_reap(LinkSession *session, LinkReap *reap)
 	LinkS3Session *s3 = (LinkS3Session *) session;
 	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), reap->timeout);
 	const char *upload_id = reap->upload;
+	LinkS3Credentials unused = {0};
 
 	link_s3_check_path(s3, reap->path);
+
+	/* have them before no token can be fetched any more */
+	s3->dialect->credentials(s3, &unused);
 	if (upload_id == NULL)
 	{
 		char	   *found;

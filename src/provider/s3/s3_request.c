@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include "common/base64.h"
+#include "common/md5.h"
 #include "utils/memutils.h"
 
 #include "bounds.h"
@@ -32,7 +34,7 @@ link_s3_check_path(const LinkS3Session *session, const char *path)
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("path \"%s\" names no object of link %s", path, session->base.link_name),
 				 errhint("Paths of %s links have the form %s.",
-						 link_s3_provider.type, link_s3_provider.path_syntax)));
+						 session->base.provider->type, session->base.provider->path_syntax)));
 }
 
 LinkS3Request *
@@ -103,7 +105,7 @@ link_s3_body(LinkS3Request *request, const void *body, Size length, const char *
 		link_s3_header(request, "content-type", content_type);
 	if (request->session->endpoint.tls)
 		strlcpy(request->payload_hash, UNSIGNED_PAYLOAD, sizeof(request->payload_hash));
-	else if (!link_sha256_hex(body, length, request->payload_hash))
+	else if (request->session->dialect->sign == NULL && !link_sha256_hex(body, length, request->payload_hash))
 		elog(ERROR, "could not compute SHA-256");
 }
 
@@ -117,6 +119,11 @@ link_s3_object_headers(LinkS3Request *request)
 		{"x-amz-server-side-encryption-aws-kms-key-id", "x-amz-server-side-encryption-aws-kms-key-id"},
 	};
 
+	if (request->session->dialect->object_headers)
+	{
+		request->session->dialect->object_headers(request);
+		return;
+	}
 	for (int i = 0; i < lengthof(names); i++)
 	{
 		const char *value = link_option_string(request->session->base.options, names[i][0], NULL);
@@ -124,6 +131,43 @@ link_s3_object_headers(LinkS3Request *request)
 		if (value)
 			link_s3_header(request, names[i][1], value);
 	}
+	link_s3_customer_key(request);
+}
+
+/* The vendor wants the MD5 of the key beside it, against damage on the way. */
+static char *
+key_md5(LinkS3Request *request, const char *key)
+{
+	uint8		bytes[64];
+	uint8		md5[MD5_DIGEST_LENGTH];
+	const char *problem = NULL;
+	char	   *text = MemoryContextAllocZero(request->context, pg_b64_enc_len(MD5_DIGEST_LENGTH) + 1);
+	int			len = pg_b64_decode(key, (int) strlen(key), (void *) bytes, sizeof(bytes));
+	bool		done = len > 0 && pg_md5_binary(bytes, len, md5, &problem);
+
+	explicit_bzero(bytes, sizeof(bytes));
+	if (!done || pg_b64_encode((void *) md5, sizeof(md5), text, pg_b64_enc_len(MD5_DIGEST_LENGTH)) < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNSUPPORTED),
+				 errmsg("could not compute the MD5 of \"x-amz-server-side-encryption-customer-key\""),
+				 errhint("Give it as \"x-amz-server-side-encryption-customer-key-MD5\" in CONFIG.")));
+	return text;
+}
+
+void
+link_s3_customer_key(LinkS3Request *request)
+{
+	const LinkOptions *options = request->session->base.options;
+	const char *key = link_option_string(options, "x-amz-server-side-encryption-customer-key", NULL);
+	const char *md5 = link_option_string(options, "x-amz-server-side-encryption-customer-key-MD5", NULL);
+
+	if (key == NULL)
+		return;
+	link_s3_header(request, "x-amz-server-side-encryption-customer-algorithm",
+				   link_option_string(options, "x-amz-server-side-encryption-customer-algorithm", "AES256"));
+	link_s3_header(request, "x-amz-server-side-encryption-customer-key", key);
+	link_s3_header(request, "x-amz-server-side-encryption-customer-key-md5",
+				   md5 ? md5 : key_md5(request, key));
 }
 
 /*
@@ -143,7 +187,15 @@ link_s3_attempt(LinkHttpRequest *http_request, void *arg)
 	int			n = 0;
 
 	if (!request->unsigned_request)
-		link_s3_credentials(session, &credentials);
+		session->dialect->credentials(session, &credentials);
+
+	if (session->dialect->sign)
+	{
+		for (int i = 0; i < request->n_headers; i++)
+			link_http_header(http_request, request->headers[i].name, request->headers[i].value);
+		session->dialect->sign(request, &credentials);
+		return;
+	}
 
 	to_sign.now = time(NULL);
 	link_sigv4_date(to_sign.now, date);
@@ -162,6 +214,14 @@ link_s3_attempt(LinkHttpRequest *http_request, void *arg)
 	}
 	for (int i = 0; i < n; i++)
 		link_http_header(http_request, headers[i].name, headers[i].value);
+	if (credentials.bearer)
+	{
+		char	   *value = psprintf("Bearer %s", credentials.bearer);
+
+		link_http_header(http_request, "authorization", value);
+		explicit_bzero(value, strlen(value));
+		pfree(value);
+	}
 	if (credentials.access_key_id == NULL)
 		return;
 
@@ -189,6 +249,7 @@ link_s3_compose(LinkS3Request *request)
 {
 	MemoryContext caller = MemoryContextSwitchTo(request->context);
 	StringInfoData url;
+	const char *suffix;
 
 	initStringInfo(&url);
 	appendStringInfo(&url, "%s://%s%s", request->session->endpoint.tls ? "https" : "http",
@@ -200,6 +261,10 @@ link_s3_compose(LinkS3Request *request)
 		appendStringInfoChar(&url, '=');
 		link_url_encode(&url, request->query[i].value, false);
 	}
+	suffix = request->session->dialect->query_suffix && !request->unsigned_request ?
+		request->session->dialect->query_suffix(request->session) : NULL;
+	if (suffix)
+		appendStringInfo(&url, "%c%s", request->n_query == 0 ? '?' : '&', suffix);
 	request->http.url = url.data;
 	MemoryContextSwitchTo(caller);
 }

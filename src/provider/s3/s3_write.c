@@ -124,6 +124,12 @@ begin_upload(LinkS3Writer *writer)
 	LinkS3XmlEvent event;
 	char	   *upload_id = NULL;
 
+	writer->etags = MemoryContextAllocZero(writer->context, MAX_PARTS * sizeof(char *));
+	if (s3->dialect->upload_id)
+	{
+		writer->upload_id = MemoryContextStrdup(writer->context, s3->dialect->upload_id());
+		return;
+	}
 	link_upload_begin(&writer->base, NULL);
 	request = link_s3_request(s3, "POST", writer->base.path, "write");
 	writer->beginning = request;
@@ -141,7 +147,6 @@ begin_upload(LinkS3Writer *writer)
 		link_s3_raise_protocol(request, "It gives no usable upload id.");
 	link_s3_xml_close(xml);
 
-	writer->etags = MemoryContextAllocZero(writer->context, MAX_PARTS * sizeof(char *));
 	writer->upload_id = upload_id;
 	writer->beginning = NULL;
 	link_s3_free(request);
@@ -161,9 +166,15 @@ send_part(LinkS3Writer *writer)
 	snprintf(part->number_text, sizeof(part->number_text), "%d", part->number);
 	part->request = link_s3_request((LinkS3Session *) writer->base.session, "PUT",
 									writer->base.path, "write");
-	link_s3_query(part->request, "partNumber", part->number_text);
-	link_s3_query(part->request, "uploadId", writer->upload_id);
+	if (part->request->session->dialect->part_query)
+		part->request->session->dialect->part_query(part->request, writer->upload_id, part->number);
+	else
+	{
+		link_s3_query(part->request, "partNumber", part->number_text);
+		link_s3_query(part->request, "uploadId", writer->upload_id);
+	}
 	link_s3_body(part->request, part->data, part->length, NULL);
+	link_s3_customer_key(part->request);
 
 	caller = MemoryContextSwitchTo(writer->context);
 	writer->sending = lappend(writer->sending, part);
@@ -181,9 +192,9 @@ finish_part(LinkS3Writer *writer, Part *part)
 	const char *etag;
 	MemoryContext caller;
 
-	if (link_s3_wait(request) != 200)
+	if (link_s3_wait(request) / 100 != 2)
 		link_s3_raise(request);
-	etag = link_http_answer_header(&request->http, "etag");
+	etag = request->session->dialect->part_query ? "-" : link_http_answer_header(&request->http, "etag");
 	if (etag == NULL || etag[0] == '\0' || strlen(etag) > MAX_ETAG)
 		link_s3_raise_protocol(request, "It gives no usable ETag for a part.");
 

@@ -1,0 +1,112 @@
+/*-------------------------------------------------------------------------
+ *
+ * kafka.h
+ *	  Inside the Kafka provider.
+ *
+ * librdkafka has threads of its own.  They never run a line of ours but the
+ * check of addresses before they connect; all that they have to say comes as
+ * events, which are taken here, in the backend's thread (INTERNALS B9).  Waiting
+ * is on the latch and a descriptor that librdkafka writes to when there are
+ * events.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_KAFKA_H
+#define LINK_KAFKA_H
+
+#include "postgres.h"
+
+#include <librdkafka/rdkafka.h>
+
+#include "lib/ilist.h"
+
+#include "provider/provider.h"
+
+/* One client of librdkafka. */
+typedef struct LinkKafkaClient
+{
+	MemoryContextCallback callback;
+	dlist_node	node;			/* in the list of clients to close at exit */
+	rd_kafka_t *rk;				/* NULL once closed */
+	rd_kafka_queue_t *queue;	/* its events */
+	int			event_fd;		/* readable when there are some; -1 if none */
+	bool		producer;
+
+	/* for the threads of librdkafka: malloc'd, unchanged while it lives */
+	char	   *allowed_hosts;
+	bool		tls;
+} LinkKafkaClient;
+
+typedef struct LinkKafkaSession
+{
+	LinkSession base;
+	struct LinkKafkaWriter *writer; /* whose transaction publish() commits */
+	char	   *brokers;		/* named in a path, or NULL: bootstrap.servers */
+} LinkKafkaSession;
+
+/* ---- kafka_client.c ---- */
+
+/*
+ * A client in the current memory context.  'transactional_id' and 'isolation'
+ * may be NULL.  Throws 22023 for what librdkafka does not take.
+ */
+extern LinkKafkaClient *link_kafka_open(LinkKafkaSession *session, bool producer,
+										const char *transactional_id);
+
+/* Twice does no harm. */
+extern void link_kafka_close(LinkKafkaClient *client);
+
+/* ms that one call may take in all */
+extern int	link_kafka_timeout(const LinkKafkaSession *session);
+
+/*
+ * Wait for an event until 'deadline'; NULL when it has passed.  Interruptible.
+ * Errors of the client as a whole are remembered and not given: see
+ * link_kafka_trouble().
+ */
+extern rd_kafka_event_t *link_kafka_event(LinkKafkaClient *client, TimestampTz deadline);
+
+/* The same without waiting and interrupts. */
+extern rd_kafka_event_t *link_kafka_event_now(LinkKafkaClient *client);
+
+/* What librdkafka last reported of its brokers, palloc'd, or NULL. */
+extern char *link_kafka_trouble(void);
+
+/* Throw: "could not <action> through link x: ...". */
+extern void link_kafka_raise(LinkKafkaSession *session, const char *what,
+							 rd_kafka_resp_err_t code, const char *text) pg_attribute_noreturn();
+
+/* Takes the error over. */
+extern void link_kafka_raise_error(LinkKafkaSession *session, const char *what,
+								   rd_kafka_error_t *error) pg_attribute_noreturn();
+
+/*
+ * What the brokers know of a topic, or of all (NULL); to be destroyed by the
+ * caller.  Interruptible every LINK_KAFKA_SLICE.
+ */
+extern const struct rd_kafka_metadata *link_kafka_metadata(LinkKafkaSession *session, LinkKafkaClient *client,
+														   const char *topic, const char *what);
+
+/* ms: calls of librdkafka that cannot be waited for otherwise are cut into pieces of this length. */
+#define LINK_KAFKA_SLICE 200
+
+/* ---- kafka_write.c ---- */
+
+extern LinkWriter *link_kafka_open_writer(LinkSession *session, const char *path, bool overwrite);
+extern void link_kafka_write(LinkWriter *writer, const void *data, Size size);
+extern void link_kafka_write_message(LinkWriter *writer, const char *key, Size key_size,
+									 const void *data, Size size);
+extern void link_kafka_prepare(LinkWriter *writer, StringInfo token);
+extern void link_kafka_publish(LinkSession *session, const char *path, bool overwrite,
+							   const char *token, Size token_size);
+extern bool link_kafka_abort(LinkWriter *writer);
+extern bool link_kafka_discard(LinkSession *session, const char *path,
+							   const char *token, Size token_size);
+
+/* ---- kafka_read.c ---- */
+
+extern LinkReader *link_kafka_open_reader(LinkSession *session, const char *path, int64 offset, int64 length);
+extern Size link_kafka_read(LinkReader *reader, void *to, Size size);
+extern void link_kafka_close_reader(LinkReader *reader);
+
+#endif							/* LINK_KAFKA_H */

@@ -1,0 +1,497 @@
+/*-------------------------------------------------------------------------
+ *
+ * kafka_client.c
+ *	  A client of librdkafka: its configuration, its events, its end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "errors.h"
+#include "guc.h"
+#include "http/policy.h"
+#include "provider/kafka/kafka.h"
+
+/* ms for one call, unless operation.timeout.ms says otherwise */
+#define DEFAULT_TIMEOUT 60000
+
+/* A destroyed client ends its threads within this; they hold nothing of ours. */
+#define PURGE_TIMEOUT 100
+
+/*
+ * Options of a link that go to librdkafka as they are; the table of keys has
+ * checked them.
+ */
+static const char *const passed_on[] = {
+	"security.protocol", "sasl.mechanism", "sasl.username", "sasl.password",
+	"ssl.key.password", "ssl.key.pem", "ssl.certificate.pem", "ssl.ca.pem",
+	"ssl.ca.location", "ssl.certificate.location", "ssl.key.location",
+	"client.id", "broker.address.family", "socket.timeout.ms", "socket.keepalive.enable",
+	"metadata.max.age.ms", "message.max.bytes", "retry.backoff.ms"
+};
+static const char *const for_producers[] = {
+	"message.timeout.ms", "request.timeout.ms", "linger.ms", "batch.size", "batch.num.messages",
+	"compression.codec", "compression.level", "partitioner"
+};
+static const char *const for_consumers[] = {
+	"fetch.message.max.bytes", "fetch.min.bytes", "fetch.wait.max.ms", "isolation.level"
+};
+
+/* Closed at exit: their threads use libraries that exit() takes down (INTERNALS B9). */
+static dlist_head clients = DLIST_STATIC_INIT(clients);
+
+/* The last word of librdkafka on its brokers, for errors that say no more than "timed out". */
+static char trouble[512];
+
+static void
+block_signals(sigset_t *saved)
+{
+	sigset_t	all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, saved);
+}
+
+static void
+unblock_signals(const sigset_t *saved)
+{
+	pthread_sigmask(SIG_SETMASK, saved, NULL);
+}
+
+/*
+ * The end.
+ */
+
+void
+link_kafka_close(LinkKafkaClient *client)
+{
+	sigset_t	saved;
+
+	if (client->rk == NULL)
+		return;
+	block_signals(&saved);
+	if (client->queue)
+	{
+		rd_kafka_queue_io_event_enable(client->queue, -1, NULL, 0);
+		rd_kafka_queue_destroy(client->queue);
+	}
+	if (client->producer)
+	{
+		/* nothing may keep the client from its end: what was not acknowledged is lost anyway */
+		(void) rd_kafka_purge(client->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+							  RD_KAFKA_PURGE_F_NON_BLOCKING);
+		(void) rd_kafka_flush(client->rk, PURGE_TIMEOUT);
+	}
+	rd_kafka_destroy_flags(client->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	unblock_signals(&saved);
+	client->rk = NULL;
+	client->queue = NULL;
+	if (client->event_fd >= 0)
+	{
+		close(client->event_fd);
+		ReleaseExternalFD();
+	}
+	client->event_fd = -1;
+	free(client->allowed_hosts);
+	dlist_delete(&client->node);
+}
+
+/* MemoryContextCallback */
+static void
+release_client(void *arg)
+{
+	link_kafka_close(arg);
+}
+
+/* before_shmem_exit */
+static void
+close_all_clients(int code, Datum arg)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &clients)
+		link_kafka_close(dlist_container(LinkKafkaClient, node, iter.cur));
+}
+
+/*
+ * Configuration.
+ */
+
+/*
+ * Called by threads of librdkafka, before each connection to a broker, also to
+ * those that a broker names.  'id' is "sasl_ssl://host:port/5", and without the
+ * protocol where it is plain text.
+ */
+static int
+connect_allowed(int fd, const struct sockaddr *address, int len, const char *id, void *opaque)
+{
+	LinkKafkaClient *client = opaque;
+	const char *protocol = id ? strstr(id, "://") : NULL;
+	const char *host = protocol ? protocol + 3 : id;
+	const char *colon;
+	char		name[256];
+	size_t		n;
+	LinkPolicyRefusal refusal;
+
+	if (host == NULL)
+		return EACCES;
+	n = strcspn(host, "/");
+	colon = memrchr(host, ':', n);
+	if (colon == NULL || (size_t) (colon - host) >= sizeof(name))
+		return EACCES;
+	memcpy(name, host, colon - host);
+	name[colon - host] = '\0';
+	if (!link_policy_allows_address(client->allowed_hosts, name, atoi(colon + 1), client->tls, address, &refusal))
+		return EACCES;
+
+	/* the socket does not block: librdkafka waits for the rest */
+	return connect(fd, address, len) == 0 || errno == EINPROGRESS ? 0 : errno;
+}
+
+static void
+set(LinkKafkaSession *session, rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+	char		problem[512];
+
+	if (rd_kafka_conf_set(conf, name, value, problem, sizeof(problem)) == RD_KAFKA_CONF_OK)
+		return;
+	rd_kafka_conf_destroy(conf);
+	ereport(ERROR,
+			(errcode(ERRCODE_LINK_BAD_OPTION),
+			 errmsg("invalid value of \"%s\" of link %s", name, session->base.link_name),
+			 errdetail("%s", link_options_scrub(session->base.options,
+												link_printable(problem, strlen(problem))))));
+}
+
+static void
+set_options(LinkKafkaSession *session, rd_kafka_conf_t *conf, const char *const *names, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		const char *value = link_option_text(session->base.options, names[i]);
+
+		if (value)
+			set(session, conf, names[i], value);
+	}
+}
+
+/*
+ * Every broker that CONFIG or a path names has to be one that may be connected
+ * to, so that the error comes before the connection does.
+ */
+static void
+check_brokers(const char *brokers, bool tls)
+{
+	char	   *copy = pstrdup(brokers);
+
+	for (char *state = NULL, *broker = strtok_r(copy, ", ", &state); broker;
+		 broker = strtok_r(NULL, ", ", &state))
+	{
+		char	   *colon = strrchr(broker, ':');
+		int			port = 9092;
+
+		if (colon && strchr(broker, ':') == colon)
+		{
+			*colon = '\0';
+			port = atoi(colon + 1);
+		}
+		link_policy_check_host(broker, port, tls, false);
+	}
+}
+
+LinkKafkaClient *
+link_kafka_open(LinkKafkaSession *session, bool producer, const char *transactional_id)
+{
+	static bool registered = false;
+	const LinkOptions *options = session->base.options;
+	const char *protocol = link_option_string(options, "security.protocol", "plaintext");
+	const char *brokers = session->brokers ? session->brokers :
+		link_option_string(options, "bootstrap.servers", "");
+	LinkKafkaClient *client = palloc0(sizeof(LinkKafkaClient));
+	rd_kafka_conf_t *conf;
+	static const uint64 one = 1;
+	char		problem[512];
+	sigset_t	saved;
+
+	client->event_fd = -1;
+	client->producer = producer;
+	client->tls = strcmp(protocol, "ssl") == 0 || strcmp(protocol, "sasl_ssl") == 0;
+	check_brokers(brokers, client->tls);
+	if (!registered)
+	{
+		before_shmem_exit(close_all_clients, (Datum) 0);
+		registered = true;
+	}
+	trouble[0] = '\0';
+
+	conf = rd_kafka_conf_new();
+	set(session, conf, "bootstrap.servers", brokers);
+	set_options(session, conf, passed_on, lengthof(passed_on));
+	set(session, conf, "log.queue", "true");
+	if (producer)
+	{
+		set_options(session, conf, for_producers, lengthof(for_producers));
+		set(session, conf, "enable.idempotence", "true");
+
+		/* bounded memory: 32 MB wait at most, the rest of the budget is librdkafka's own */
+		set(session, conf, "queue.buffering.max.kbytes", "32768");
+		set(session, conf, "queue.buffering.max.messages", "500000");
+		if (transactional_id)
+		{
+			set(session, conf, "transactional.id", transactional_id);
+			set(session, conf, "transaction.timeout.ms",
+				psprintf("%d", link_option_integer(options, "transaction.timeout.ms", 900000)));
+		}
+	}
+	else
+	{
+		set_options(session, conf, for_consumers, lengthof(for_consumers));
+
+		/* positions are ours: no group is joined, nothing is committed */
+		set(session, conf, "group.id", "link");
+		set(session, conf, "enable.auto.commit", "false");
+		set(session, conf, "enable.auto.offset.store", "false");
+		set(session, conf, "enable.partition.eof", "true");
+		set(session, conf, "auto.offset.reset", "error");
+		set(session, conf, "queued.max.messages.kbytes", "16384");
+	}
+	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
+							 RD_KAFKA_EVENT_FETCH);
+	client->allowed_hosts = strdup(link_allowed_hosts);
+	rd_kafka_conf_set_opaque(conf, client);
+	rd_kafka_conf_set_connect_cb(conf, connect_allowed);
+
+	if (!AcquireExternalFD())
+	{
+		rd_kafka_conf_destroy(conf);
+		free(client->allowed_hosts);
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("too many open files")));
+	}
+	client->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	block_signals(&saved);
+	client->rk = client->event_fd >= 0 && client->allowed_hosts ?
+		rd_kafka_new(producer ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf, problem, sizeof(problem)) : NULL;
+	unblock_signals(&saved);
+	if (client->rk == NULL)
+	{
+		rd_kafka_conf_destroy(conf);
+		if (client->event_fd >= 0)
+			close(client->event_fd);
+		ReleaseExternalFD();
+		free(client->allowed_hosts);
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("link %s cannot be used for Kafka", session->base.link_name),
+				 errdetail("%s", link_options_scrub(options, link_printable(problem, strlen(problem))))));
+	}
+	dlist_push_tail(&clients, &client->node);
+	client->callback.func = release_client;
+	client->callback.arg = client;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &client->callback);
+
+	client->queue = producer ? rd_kafka_queue_get_main(client->rk) : rd_kafka_queue_get_consumer(client->rk);
+	(void) rd_kafka_set_log_queue(client->rk, client->queue);
+	rd_kafka_queue_io_event_enable(client->queue, client->event_fd, &one, sizeof(one));
+	if (!producer)
+		(void) rd_kafka_poll_set_consumer(client->rk);
+	return client;
+}
+
+/*
+ * Events.
+ */
+
+/* What is no answer to anybody: the state of brokers. */
+static bool
+take_note(rd_kafka_event_t *event)
+{
+	const char *text;
+	const char *facility;
+	int			level;
+
+	switch (rd_kafka_event_type(event))
+	{
+		case RD_KAFKA_EVENT_ERROR:
+			if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__PARTITION_EOF ||
+				rd_kafka_event_error_is_fatal(event))
+				return false;
+			strlcpy(trouble, rd_kafka_event_error_string(event), sizeof(trouble));
+			return true;
+		case RD_KAFKA_EVENT_LOG:
+			if (rd_kafka_event_log(event, &facility, &text, &level) == 0 && level <= 3)
+				strlcpy(trouble, text, sizeof(trouble));
+			return true;
+		case RD_KAFKA_EVENT_NONE:
+			return true;
+		default:
+			return false;
+	}
+}
+
+rd_kafka_event_t *
+link_kafka_event_now(LinkKafkaClient *client)
+{
+	rd_kafka_event_t *event;
+	sigset_t	saved;
+
+	for (;;)
+	{
+		block_signals(&saved);
+		event = rd_kafka_queue_poll(client->queue, 0);
+		unblock_signals(&saved);
+		if (event == NULL || !take_note(event))
+			return event;
+		rd_kafka_event_destroy(event);
+	}
+}
+
+rd_kafka_event_t *
+link_kafka_event(LinkKafkaClient *client, TimestampTz deadline)
+{
+	for (;;)
+	{
+		rd_kafka_event_t *event;
+		uint64		count;
+		long		wait;
+
+		/* emptied before the look, so that nothing that comes after it is missed */
+		(void) !read(client->event_fd, &count, sizeof(count));
+		event = link_kafka_event_now(client);
+		if (event)
+			return event;
+		wait = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+		if (wait <= 0)
+			return NULL;
+		if (WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+							  client->event_fd, wait, link_wait_event("LinkKafka")) & WL_LATCH_SET)
+			ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+char *
+link_kafka_trouble(void)
+{
+	return trouble[0] ? link_printable(trouble, strlen(trouble)) : NULL;
+}
+
+int
+link_kafka_timeout(const LinkKafkaSession *session)
+{
+	return link_option_integer(session->base.options, "operation.timeout.ms", DEFAULT_TIMEOUT);
+}
+
+/*
+ * Errors.
+ */
+
+static int
+error_code(rd_kafka_resp_err_t code)
+{
+	switch (code)
+	{
+		case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+		case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+		case RD_KAFKA_RESP_ERR__SSL:
+			return ERRCODE_LINK_BAD_CREDENTIALS;
+		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+		case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+		case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+		case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+			return ERRCODE_LINK_NO_PRIVILEGE;
+		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+		case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+			return ERRCODE_LINK_NO_OBJECT;
+		case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+			return ERRCODE_PROGRAM_LIMIT_EXCEEDED;
+		case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+		case RD_KAFKA_RESP_ERR__INVALID_ARG:
+			return ERRCODE_LINK_BAD_OPTION;
+		case RD_KAFKA_RESP_ERR__TRANSPORT:
+		case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+		case RD_KAFKA_RESP_ERR__RESOLVE:
+		case RD_KAFKA_RESP_ERR__TIMED_OUT:
+			return ERRCODE_LINK_UNREACHABLE;
+		default:
+			return ERRCODE_LINK_FAILED;
+	}
+}
+
+void
+link_kafka_raise(LinkKafkaSession *session, const char *what, rd_kafka_resp_err_t code, const char *text)
+{
+	const char *more = link_kafka_trouble();
+	int			sqlstate = error_code(code);
+
+	/* the reason is in what was said before */
+	if (sqlstate == ERRCODE_LINK_UNREACHABLE && more &&
+		(strstr(more, "uthentication") || strstr(more, "SASL")))
+		sqlstate = ERRCODE_LINK_BAD_CREDENTIALS;
+	more = more ? link_options_scrub(session->base.options, more) : NULL;
+	ereport(ERROR,
+			(errcode(sqlstate),
+			 errmsg("%s through link %s: %s", what, session->base.link_name,
+					link_options_scrub(session->base.options,
+									   text ? link_printable(text, strlen(text)) : rd_kafka_err2str(code))),
+			 errdetail("Kafka's code is %s.%s%s", rd_kafka_err2name(code), more ? " " : "", more ? more : "")));
+}
+
+void
+link_kafka_raise_error(LinkKafkaSession *session, const char *what, rd_kafka_error_t *error)
+{
+	rd_kafka_resp_err_t code = rd_kafka_error_code(error);
+	char	   *text = pstrdup(rd_kafka_error_string(error));
+
+	rd_kafka_error_destroy(error);
+	link_kafka_raise(session, what, code, text);
+}
+
+const struct rd_kafka_metadata *
+link_kafka_metadata(LinkKafkaSession *session, LinkKafkaClient *client, const char *topic, const char *what)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), link_kafka_timeout(session));
+	rd_kafka_topic_t *handle = NULL;
+	const struct rd_kafka_metadata *metadata = NULL;
+	rd_kafka_resp_err_t code;
+	sigset_t	saved;
+
+	if (topic && (handle = rd_kafka_topic_new(client->rk, topic, NULL)) == NULL)
+		link_kafka_raise(session, what, rd_kafka_last_error(), NULL);
+	for (;;)
+	{
+		rd_kafka_event_t *event;
+
+		block_signals(&saved);
+		code = rd_kafka_metadata(client->rk, topic == NULL, handle, &metadata, LINK_KAFKA_SLICE);
+		unblock_signals(&saved);
+		if ((event = link_kafka_event_now(client)) != NULL)
+			rd_kafka_event_destroy(event);
+		if ((code != RD_KAFKA_RESP_ERR__TIMED_OUT && code != RD_KAFKA_RESP_ERR__TRANSPORT) ||
+			GetCurrentTimestamp() >= deadline || QueryCancelPending || ProcDiePending ||
+			(trouble[0] && strstr(trouble, "uthentication")))
+			break;
+		pg_usleep(10000);
+	}
+	if (handle)
+		rd_kafka_topic_destroy(handle);
+	CHECK_FOR_INTERRUPTS();
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		link_kafka_raise(session, what, code, NULL);
+	return metadata;
+}

@@ -1,0 +1,223 @@
+/*-------------------------------------------------------------------------
+ *
+ * token.c
+ *	  Temporary credentials: where they are kept, and how they are fetched.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/json.h"
+
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "bounds.h"
+#include "catalog/seal.h"
+#include "errors.h"
+#include "http/http.h"
+#include "provider/token.h"
+
+/* As many as a backend uses in turn: few links, each with one or two. */
+#define MAX_TOKENS 8
+
+typedef struct KeptToken
+{
+	char	   *text;			/* malloc'd; NULL: the place is free */
+	int64		link_id;
+	uint64		link_version;
+	char		kind[16];
+	TimestampTz expires;
+} KeptToken;
+
+static KeptToken tokens[MAX_TOKENS];
+static bool stale = false;
+
+static void
+drop(KeptToken *token)
+{
+	if (token->text == NULL)
+		return;
+	explicit_bzero(token->text, strlen(token->text));
+	free(token->text);
+	token->text = NULL;
+}
+
+void
+link_tokens_clear(void)
+{
+	for (int i = 0; i < MAX_TOKENS; i++)
+		drop(&tokens[i]);
+	stale = false;
+}
+
+void
+link_tokens_invalidate(void)
+{
+	stale = true;
+}
+
+char *
+link_token_find(const LinkSession *session, const char *kind, TimestampTz *expires)
+{
+	TimestampTz soon = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LINK_TOKEN_MARGIN);
+
+	if (stale)
+		link_tokens_clear();
+	for (int i = 0; i < MAX_TOKENS; i++)
+	{
+		KeptToken  *token = &tokens[i];
+
+		if (token->text == NULL)
+			continue;
+		if (token->expires <= soon)
+			drop(token);
+		else if (token->link_id == session->link_id && token->link_version == session->link_version &&
+				 strcmp(token->kind, kind) == 0)
+		{
+			if (expires)
+				*expires = token->expires;
+			return link_secret_strdup(token->text);
+		}
+	}
+	return NULL;
+}
+
+void
+link_token_keep(const LinkSession *session, const char *kind, const char *text, TimestampTz expires)
+{
+	KeptToken  *place = &tokens[0];
+
+	/* a free place, or that of the one that expires first */
+	for (int i = 1; i < MAX_TOKENS && place->text != NULL; i++)
+		if (tokens[i].text == NULL || tokens[i].expires < place->expires)
+			place = &tokens[i];
+	drop(place);
+	place->text = strdup(text);
+	place->link_id = session->link_id;
+	place->link_version = session->link_version;
+	strlcpy(place->kind, kind, sizeof(place->kind));
+	place->expires = expires;
+}
+
+/*
+ * Requests.
+ */
+
+static void
+token_attempt(LinkHttpRequest *http, void *arg)
+{
+	const LinkTokenRequest *request = arg;
+
+	for (int i = 0; i < request->n_headers; i++)
+		link_http_header(http, request->headers[i][0], request->headers[i][1]);
+	if (request->sign)
+		request->sign(http, request->arg);
+}
+
+long
+link_token_perform(LinkSession *session, const LinkTokenRequest *request, char **answer)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link token request",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	LinkHttpRequest *http = palloc0(sizeof(LinkHttpRequest));
+	LinkHttpConfig config = {0};
+	LinkHttp   *transport;
+	long		status;
+
+	/* no pool: it is a request an hour, and may go to another host */
+	config.ca_certificate = request->direct ? NULL : link_option_string(session->options, "ca_certificate", NULL);
+	config.connect_timeout = link_option_integer(session->options, "connect_timeout", 0);
+	config.request_timeout = link_option_integer(session->options, "request_timeout", 0);
+	config.max_retries = link_option_integer(session->options, "max_retries", -1);
+	config.options = session->options;
+	config.link_name = session->link_name;
+	config.direct = request->direct;
+	transport = link_http_create(&config);
+
+	http->method = request->method;
+	http->url = pstrdup(request->url);
+	http->what = request->what;
+	http->body = request->body;
+	http->body_length = request->body ? strlen(request->body) : 0;
+	http->idempotent = true;
+	http->answer_limit = LINK_MAX_SMALL_ANSWER;
+	http->attempt = token_attempt;
+	http->arg = unconstify(LinkTokenRequest *, request);
+	link_http_perform(transport, http);
+	if (http->state == LINK_HTTP_FAILED)
+		link_http_raise(transport, http);
+	status = http->status;
+
+	MemoryContextSwitchTo(caller);
+	*answer = link_secret_alloc(http->answer.len + 1);
+	memcpy(*answer, http->answer.data, http->answer.len);
+	(*answer)[http->answer.len] = '\0';
+	explicit_bzero(http->answer.data, http->answer.len);
+	MemoryContextDelete(context);
+	return status;
+}
+
+void
+link_token_refused(LinkSession *session, const char *what, long status, const char *answer)
+{
+	char	   *text = link_options_scrub(session->options, link_printable(answer, strlen(answer)));
+
+	ereport(ERROR,
+			(errcode(status >= 400 && status < 500 ? ERRCODE_LINK_BAD_CREDENTIALS : ERRCODE_LINK_FAILED),
+			 errmsg("%s for link %s: the server refused", what, session->link_name),
+			 errdetail("It answered HTTP %ld: %s", status, text)));
+}
+
+static void
+bad_answer(LinkSession *session, const char *problem)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LINK_PROTOCOL),
+			 errmsg("could not get a token for link %s: the answer is not what was expected", session->link_name),
+			 errdetail("%s", problem)));
+}
+
+const char *
+link_token_member(LinkSession *session, struct json_object *answer, const char *key)
+{
+	struct json_object *value;
+
+	if (!json_object_object_get_ex(answer, key, &value) ||
+		!json_object_is_type(value, json_type_string) || json_object_get_string_len(value) == 0)
+		bad_answer(session, psprintf("It has no \"%s\".", key));
+	return json_object_get_string(value);
+}
+
+TimestampTz
+link_token_time(LinkSession *session, const char *text)
+{
+	struct tm	tm = {0};
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+
+	if (end == NULL || (*end != 'Z' && *end != '.'))
+		bad_answer(session, "It has no valid time of expiry.");
+	return time_t_to_timestamptz(timegm(&tm));
+}
+
+char *
+link_token_from_oauth(LinkSession *session, const char *answer, TimestampTz *expires)
+{
+	struct json_object *object = link_json_parse("answer of the token endpoint", answer, strlen(answer));
+	struct json_object *seconds;
+	char	   *token = link_secret_strdup(link_token_member(session, object, "access_token"));
+	int64		lifetime = 0;
+
+	/* Azure's metadata service gives it as a string */
+	if (json_object_object_get_ex(object, "expires_in", &seconds))
+		lifetime = json_object_get_int64(seconds);
+	if (lifetime <= 0 || lifetime > 7 * 24 * 3600)
+		bad_answer(session, "It has no valid \"expires_in\".");
+	for (const char *p = token; *p; p++)
+		if (*p <= 0x20 || *p >= 0x7f)
+			bad_answer(session, "The token is not made of visible characters.");
+	*expires = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), lifetime * 1000);
+	return token;
+}
