@@ -21,7 +21,7 @@ SELECT link.create_link('files', 'FS', config => '{"root":"/tmp/link_regress_bad
 SELECT j.json, t.* FROM (VALUES ('{"a'), ('{'), (''), (' '), ('[]'), ('"x"'), ('null'), ('{}{}'), ('{} x'), ('{"creds_mode":}'),
 	('{"creds_mode":"anonymous",}'), ('{"creds_mode":"anonymous","creds_mode":"static"}'), ('{"creds_m\u006fde":"anonymous","creds_mode":"static"}'),
 	('{"creds_mode":"anon\u0000"}'), ('{''creds_mode'':''anonymous''}'), ('{"creds_mode":NaN}'), ('{"creds_mode":1}'), ('{"creds_mode":null}'),
-	('{"creds_mode":["anonymous"]}'), ('{"creds_mode":"sttic"}'), ('{"creds_mode":"instance"}'), ('{"aws_acces_key_id":"x"}'), ('{"region":"x"}'),
+	('{"creds_mode":["anonymous"]}'), ('{"creds_mode":"sttic"}'), ('{"creds_mode":"instance","aws_access_key_id":"x"}'), ('{"aws_acces_key_id":"x"}'), ('{"region":"x"}'),
 	('{"aws_access_key_id":"only"}'), ('{"aws_secret_access_key":"only"}'), ('{"creds_mode":"anonymous","aws_access_key_id":"x"}'),
 	('{"zzzzzzzzzzzz":"x"}'), ('{"role_arn":"arn:aws:iam::1:role/x"}')) j(json),
 	LATERAL pg_temp.try(format('SELECT link.create_link(''x'', ''S3'', %L)', j.json)) t;

@@ -36,9 +36,15 @@ SELECT link.show_create_link('bare');
 RESET search_path;
 
 -- Types.
-SELECT link.create_link('shop.x', 'AZURE', '{"account_name":"a","account_key":"hidden"}');
+SELECT link.create_link('shop.x', 'AZURE', '{"account_name":"a","account_key":"hidden","sas_token":"x"}');
+SELECT link.create_link('shop.x', 'GCS', '{"access_id":"a"}');
+SELECT link.create_link('shop.x', 'HDFS', '{"user":"a"}');
+SELECT link.create_link('shop.x', 'HDFS', '{"user":"a"}', '{"webhdfs_url":["http://a:9870","http://b:9870/"]}');
+SELECT link.drop_link('shop.x');
 SELECT link.create_link('shop.x', 'mysql', '{}');
-SELECT link.create_link('shop.x', 'kafka', '{}', '{"bootstrap.servers":"b:9092"}');
+SELECT link.create_link('shop.x', 'kafka', '{"sasl.username":"a","sasl.password":"hidden"}', '{"bootstrap.servers":"b:9092"}');
+SELECT link.create_link('shop.x', 'kafka', '{}', '{"bootstrap.servers":"b:9092","plugin.library.paths":"/tmp/x.so"}');
+SELECT link.create_link('shop.x', 'kafka', '{}', '{"bootstrap.servers":"b:9092","security.protocol":"sasl_ssl","sasl.mechanism":"GSSAPI"}');
 
 -- Replace keeps the identity and the grants, not the credentials.
 SELECT link.grant_privilege('USE', 'LINK shop.bare', 'regress_link_other');
