@@ -38,6 +38,11 @@ printable_length(const unsigned char *text, Size len)
 		return 0;
 	if (!IS_HIGHBIT_SET(*text))
 		return 1;
+
+	/* What a high byte shows as is unknown in SQL_ASCII; 0x80 to 0x9f are controls in ISO 8859. */
+	if (GetDatabaseEncoding() == PG_SQL_ASCII ||
+		(pg_database_encoding_max_length() == 1 && *text < 0xa0))
+		return 0;
 	n = pg_encoding_verifymbchar(GetDatabaseEncoding(), (const char *) text,
 								 (int) Min(len, MAX_MULTIBYTE_CHAR_LEN));
 	if (n < 1)

@@ -4,15 +4,30 @@
 # isolation and TAP tests. Needs root or sudo.
 #
 #   bash test/run.sh [TEST...]    all, or those TAP files alone (test/t/010_x.pl)
+#   bash test/run.sh --memcheck   under valgrind and the sanitizers instead: test/memcheck.sh
 #
 # LINK_TEST_REQUIRE=all  a service that cannot be had is a failure, not a skip
 # LINK_S3_ENDPOINT       an S3 server that runs already, with all that ceph_start exports
 # LINK_KEEP=1            keeps the work folder with all logs
 #
 # The last line is "N passed, N failed, N skipped".
+if [ "${1:-}" = --memcheck ]; then
+	shift
+	exec bash "$(dirname "${BASH_SOURCE[0]}")/memcheck.sh" "$@"
+fi
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$LINK_SOURCE/test/services/ceph.sh"
-stop_services() { ceph_stop; }
+for service in azurite s3b gcs kafka kerberos hdfs; do . "$LINK_SOURCE/test/services/$service.sh"; done
+
+# Each has NAME_packages, NAME_start FOLDER and NAME_stop; a test asks by need_service('NAME').
+services="azurite s3b gcs kafka ceph_sts kerberos hdfs hdfs_kerberos hdfs_ha"
+export LINK_SERVICES=
+stop_services()
+{
+	local s
+	for s in $LINK_SERVICES; do "${s}_stop"; done
+	ceph_stop
+}
 trap clean_up EXIT
 
 passed=0 failed=0 skipped=0
@@ -83,6 +98,18 @@ elif ! { ceph_packages && ceph_start "$LINK_WORK/ceph"; }; then
 	say "Ceph radosgw could not be started"
 	if [ "${LINK_TEST_REQUIRE:-}" = all ]; then failed=$((failed + 1)); fi
 fi
+
+for service in $services; do
+	# those that the tests to be run ask for
+	(cd "$LINK_WORK/build" && grep -qF "need_service('$service')" "${@:-$(ls test/t/*.pl)}" 2>/dev/null) ||
+		[ $# = 0 ] || continue
+	if "${service}_packages" && "${service}_start" "$LINK_WORK/$service"; then
+		LINK_SERVICES="$LINK_SERVICES $service"
+	else
+		say "$service could not be started"
+		if [ "${LINK_TEST_REQUIRE:-}" = all ]; then failed=$((failed + 1)); fi
+	fi
+done
 
 step TAP
 status=0

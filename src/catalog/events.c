@@ -13,10 +13,12 @@
 #include "compat.h"
 
 #include "access/htup_details.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
 #include "catalog/pg_namespace.h"
 #include "commands/event_trigger.h"
+#include "commands/extension.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
@@ -46,8 +48,20 @@ static ProcessUtility_hook_type next_process_utility = NULL;
  * The guard.
  */
 
-/* A row that a superuser restores: what our own code keeps true is made true. */
-static void
+/* Does the column of link.privilege name a role that could not be found on restore? */
+static bool
+names_nobody(HeapTuple tuple, TupleDesc desc, AttrNumber column)
+{
+	bool		isnull;
+
+	return DatumGetObjectId(heap_getattr(tuple, column, desc, &isnull)) == LINK_UNKNOWN_ROLE;
+}
+
+/*
+ * A row that a superuser restores: what our own code keeps true is made true.
+ * False if it is to be passed over.
+ */
+static bool
 recheck_row(Relation rel, HeapTuple tuple)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
@@ -73,6 +87,11 @@ recheck_row(Relation rel, HeapTuple tuple)
 			ereport(ERROR,
 					(errcode(ERRCODE_CHECK_VIOLATION),
 					 errmsg("row of link.privilege is not one that GRANT makes")));
+
+		/* it grants nothing, and two of them would be the same row and fail the restore */
+		if (names_nobody(tuple, desc, PRIVILEGE_COL_GRANTEE) ||
+			names_nobody(tuple, desc, PRIVILEGE_COL_GRANTOR))
+			return false;
 		link_anchor_add(DatumGetObjectId(heap_getattr(tuple, PRIVILEGE_COL_GRANTEE, desc, &isnull)));
 		link_anchor_add(DatumGetObjectId(heap_getattr(tuple, PRIVILEGE_COL_GRANTOR, desc, &isnull)));
 	}
@@ -80,6 +99,7 @@ recheck_row(Relation rel, HeapTuple tuple)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("relation \"%s\" stays empty", RelationGetRelationName(rel))));
+	return true;
 }
 
 Datum
@@ -104,12 +124,20 @@ link_guard(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
 				 errmsg("permission denied for table link.%s", RelationGetRelationName(trigger->tg_relation)),
 				 errhint("Links and their privileges are changed by the functions and statements of the extension.")));
+
+	/*
+	 * A publication FOR ALL TABLES would hand this on, and a subscriber can pass
+	 * over rows but not over a TRUNCATE.
+	 */
 	if (!TRIGGER_FIRED_FOR_ROW(trigger->tg_event))
-		return PointerGetDatum(NULL);
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNSUPPORTED),
+				 errmsg("cannot truncate table link.%s", RelationGetRelationName(trigger->tg_relation)),
+				 errhint("Use DELETE.")));
 
 	tuple = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
-	if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
-		recheck_row(trigger->tg_relation, tuple);
+	if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event) && !recheck_row(trigger->tg_relation, tuple))
+		return PointerGetDatum(NULL);
 	return PointerGetDatum(tuple);
 }
 
@@ -117,13 +145,19 @@ link_guard(PG_FUNCTION_ARGS)
  * Schemas.
  */
 
-/* Is the extension in this database, whole? */
+/*
+ * Is the extension in this database, whole?  The hook runs in databases without
+ * it too, where a schema of that name is somebody's, with tables of any shape.
+ */
 static bool
 installed(void)
 {
+	Oid			extension = get_extension_oid("link", true);
 	Oid			schema = link_schema_oid();
 
-	return OidIsValid(schema) && OidIsValid(get_relname_relid(LINK_TABLE, schema)) &&
+	return OidIsValid(extension) && OidIsValid(schema) &&
+		getExtensionOfObject(NamespaceRelationId, schema) == extension &&
+		OidIsValid(get_relname_relid(LINK_TABLE, schema)) &&
 		OidIsValid(get_relname_relid(PRIVILEGE_TABLE, schema));
 }
 

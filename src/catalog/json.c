@@ -306,7 +306,8 @@ scan_text(JsonScan *scan)
 
 /*
  * Let json-c read valid JSON.  NULL only when out of memory.  Nothing in here
- * throws.  The tokener's buffer is made large enough at once for any string of
+ * throws.  Not with its JSON_TOKENER_STRICT: 0.18 takes bytes above 0x7f for
+ * control characters then.  The tokener's buffer is made large enough at once for any string of
  * the text, so that it is never moved and can be wiped whole.
  */
 static struct json_object *
@@ -318,10 +319,7 @@ build(const char *text, Size len)
 	if (tokener == NULL)
 		return NULL;
 	if (printbuf_memset(tokener->pb, 0, 0, (int) len + 1) >= 0)
-	{
-		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 		object = json_tokener_parse_ex(tokener, text, (int) len);
-	}
 	explicit_bzero(tokener->pb->buf, tokener->pb->size);
 	json_tokener_free(tokener);
 	return object;

@@ -142,4 +142,11 @@ extern List *link_option_strings(const LinkOptions *options, const char *name); 
  */
 extern char *link_options_scrub(const LinkOptions *options, const char *text);
 
+/*
+ * Scrub this too: a token, or what else was derived from the secrets of the map.
+ * It is copied, in memory that is wiped with the map; NULL is none.  The latest
+ * few are known.
+ */
+extern void link_options_conceal(LinkOptions *options, const char *secret);
+
 #endif							/* LINK_OPTIONS_H */

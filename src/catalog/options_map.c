@@ -44,8 +44,13 @@ typedef struct Entry
 	List	   *strings;		/* of char * */
 } Entry;
 
+/* Derived secrets of a session: of the latest tokens, and what led to them. */
+#define MAX_CONCEALED 16
+
 struct LinkOptions
 {
+	char	   *concealed[MAX_CONCEALED];	/* NULL from the first free place on */
+	int			next_concealed; /* the place to use; the oldest goes */
 	int			n;
 	Entry		entries[FLEXIBLE_ARRAY_MEMBER];
 };
@@ -307,6 +312,22 @@ match(List *forms, const char *text, Size left)
 	return 0;
 }
 
+void
+link_options_conceal(LinkOptions *options, const char *secret)
+{
+	MemoryContext caller;
+
+	if (secret == NULL)
+		return;
+	for (int i = 0; i < MAX_CONCEALED && options->concealed[i]; i++)
+		if (strcmp(options->concealed[i], secret) == 0)
+			return;
+	caller = MemoryContextSwitchTo(GetMemoryChunkContext(options));
+	options->concealed[options->next_concealed] = link_secret_strdup(secret);
+	options->next_concealed = (options->next_concealed + 1) % MAX_CONCEALED;
+	MemoryContextSwitchTo(caller);
+}
+
 char *
 link_options_scrub(const LinkOptions *options, const char *text)
 {
@@ -332,6 +353,8 @@ link_options_scrub(const LinkOptions *options, const char *text)
 		if (entry->def->flags & LINK_OPTION_TEXT)
 			forms = add_lines(forms, entry->string);
 	}
+	for (int i = 0; options && i < MAX_CONCEALED && options->concealed[i]; i++)
+		forms = add_secret(forms, options->concealed[i], left);
 	list_sort(forms, longer_first);
 	doubtful = cut && forms != NIL ? ((Form *) linitial(forms))->len - 1 : 0;
 

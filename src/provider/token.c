@@ -101,6 +101,15 @@ link_token_keep(const LinkSession *session, const char *kind, const char *text, 
 	place->expires = expires;
 }
 
+void
+link_token_drop(const LinkSession *session, const char *kind)
+{
+	for (int i = 0; i < MAX_TOKENS; i++)
+		if (tokens[i].text && tokens[i].link_id == session->link_id &&
+			tokens[i].link_version == session->link_version && strcmp(tokens[i].kind, kind) == 0)
+			drop(&tokens[i]);
+}
+
 /*
  * Requests.
  */
@@ -163,7 +172,9 @@ link_token_perform(LinkSession *session, const LinkTokenRequest *request, char *
 void
 link_token_refused(LinkSession *session, const char *what, long status, const char *answer)
 {
-	char	   *text = link_options_scrub(session->options, link_printable(answer, strlen(answer)));
+	/* secrets go first: one that is escaped or cut short would not be found */
+	char	   *scrubbed = link_options_scrub(session->options, answer);
+	char	   *text = link_printable(scrubbed, strlen(scrubbed));
 
 	ereport(ERROR,
 			(errcode(status >= 400 && status < 500 ? ERRCODE_LINK_BAD_CREDENTIALS : ERRCODE_LINK_FAILED),

@@ -15,6 +15,7 @@
 #define LINK_TOKEN_H
 
 #include "postgres.h"
+#include "compat.h"
 
 #include "datatype/timestamp.h"
 
@@ -39,6 +40,9 @@ extern char *link_token_find(const LinkSession *session, const char *kind, Times
 /* Keep a copy; no longer than 'expires'. */
 extern void link_token_keep(const LinkSession *session, const char *kind, const char *text,
 							TimestampTz expires);
+
+/* Forget it: the server has refused it. */
+extern void link_token_drop(const LinkSession *session, const char *kind);
 
 extern void link_tokens_clear(void);
 
@@ -68,8 +72,8 @@ typedef struct LinkTokenRequest
 extern long link_token_perform(LinkSession *session, const LinkTokenRequest *request, char **answer);
 
 /* Throw what an answer that is no success says: 08004 for 4xx, else 58030. */
-extern void link_token_refused(LinkSession *session, const char *what, long status,
-							   const char *answer) pg_attribute_noreturn();
+LINK_NORETURN extern void link_token_refused(LinkSession *session, const char *what, long status,
+							   const char *answer);
 
 /*
  * The access token of an OAuth 2.0 answer (RFC 6749 section 5.1: access_token,

@@ -7,6 +7,7 @@ use warnings;
 
 use Exporter 'import';
 use IPC::Run ();
+use JSON::PP ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -14,6 +15,7 @@ use Test::More;
 our @EXPORT = qw(
   new_node need_s3 s3_config s3_link aws make_bucket bucket_keys uploads_left
   start_fake fake_log sqlstate_of quote
+  need_service start_identity make_link set_proxy
 );
 
 # new_node(NAME, preload => 'shared' | 'session' | '', conf => "lines"): a
@@ -57,6 +59,33 @@ sub need_s3
 	BAIL_OUT('no S3 server, and LINK_TEST_REQUIRE=all')
 	  if ($ENV{LINK_TEST_REQUIRE} // '') eq 'all';
 	plan skip_all => 'no S3 server: run test/run.sh';
+}
+
+# The same for a service of test/services that test/run.sh starts: need_service('azurite').
+sub need_service
+{
+	my ($name) = @_;
+	return if " $ENV{LINK_SERVICES} " =~ / \Q$name\E /;
+	BAIL_OUT("no $name, and LINK_TEST_REQUIRE=all")
+	  if ($ENV{LINK_TEST_REQUIRE} // '') eq 'all';
+	plan skip_all => "no $name: run test/run.sh";
+}
+
+# make_link(NODE, NAME, TYPE, {CREDENTIALS}, {CONFIG})
+sub make_link
+{
+	my ($node, $name, $type, $credentials, $config) = @_;
+	$node->safe_psql('postgres', sprintf('SELECT link.create_link(%s, %s, %s, %s)',
+			map { quote($_) } $name, $type, map { JSON::PP::encode_json($_ // {}) } $credentials, $config));
+}
+
+# set_proxy(NODE, URL): link.http_proxy of all sessions from now on; '' for none.
+sub set_proxy
+{
+	my ($node, $url) = @_;
+	$node->safe_psql('postgres', "ALTER SYSTEM SET link.http_proxy = '$url'");
+	$node->reload;
+	$node->poll_query_until('postgres', 'SHOW link.http_proxy', $url) or die 'no reload';
 }
 
 sub s3_config
@@ -143,6 +172,27 @@ sub start_fake
 	my ($port) = $out =~ /^port (\d+)$/m;
 	push @fakes, $run;
 	return ("http://127.0.0.1:$port", sub { $run->kill_kill }, $log);
+}
+
+# start_identity(SETTINGS): test/services/fake_identity.py; gives a hash with url,
+# log, and ca, the certificate of all vendors' hosts that it pretends to be as a proxy.
+sub start_identity
+{
+	my (%settings) = @_;
+	my $base = $PostgreSQL::Test::Utils::tmp_check . '/identity_' . scalar(@fakes);
+	my $names = join ',', map { "DNS:$_" } map { ("$_.amazonaws.com", "*.$_.amazonaws.com") } qw(s3.us-east-1 sts.us-east-1);
+	system_or_bail('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', "$base.key", '-out', "$base.pem",
+		'-days', '2', '-subj', '/CN=vendor', '-addext',
+		"subjectAltName=$names,DNS:acct1.blob.core.windows.net,DNS:storage.googleapis.com");
+	unlink "$base.log";
+	my ($in, $out) = ('', '');
+	my $run = IPC::Run::start([ 'python3', '-u', 'test/services/fake_identity.py', "$base.log", JSON::PP::encode_json(\%settings),
+			"$base.pem", "$base.key" ], '<', \$in, '>', \$out);
+	my $tries = 200;
+	until ($out =~ /^port (\d+)$/m) { $run->pump_nb; select(undef, undef, undef, 0.05); die 'the fake did not start' unless $tries-- }
+	my ($port) = $out =~ /^port (\d+)$/m;
+	push @fakes, $run;
+	return { url => "http://127.0.0.1:$port", log => "$base.log", ca => slurp_file("$base.pem") };
 }
 
 sub fake_log

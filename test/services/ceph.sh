@@ -3,6 +3,9 @@
 #
 # ceph_start FOLDER    starts it and exports LINK_S3_* (see the end); false if it does not start
 # ceph_stop
+# ceph_sts_start FOLDER, ceph_sts_stop    after ceph_start: one more radosgw, which takes session
+#                      tokens; exports LINK_S3_STS_ENDPOINT (S3 and STS) and LINK_S3_STS_ROLE, which
+#                      the first user may take on
 
 LINK_CEPH=
 
@@ -139,4 +142,55 @@ ceph_stop()
 		kill -9 "$p" 2>/dev/null || true
 	done
 	LINK_CEPH=
+}
+
+ceph_sts_packages() { ceph_packages; }
+
+ceph_sts_start()
+{
+	local d=$1 i port
+	[ -n "$LINK_CEPH" ] || return 1
+	port=$(ceph_free_ports) || return 1
+	mkdir -p "$d/rgw"
+	cat >>"$CEPH_CONF" <<C
+[client.rgw.sts]
+ms mon client mode = crc
+rgw frontends = beast endpoint=127.0.0.1:$port
+rgw s3 auth use sts = true
+rgw sts key = abcdefghijklmnop
+rgw data = $d/rgw
+C
+	{
+		timeout 60 radosgw -n client.rgw.sts &&
+			timeout 60 radosgw-admin caps add --uid=test --caps="roles=*" &&
+			timeout 60 radosgw-admin caps add --uid=test --caps="user-policy=*"
+	} >"$d/start.log" 2>&1 || { tail -n 30 "$d/start.log" >&2; return 1; }
+	for i in $(seq 150); do
+		if ceph_port "$port"; then break; fi
+		sleep 0.2
+	done
+	(
+		export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
+		export AWS_ACCESS_KEY_ID=$LINK_S3_ACCESS_KEY AWS_SECRET_ACCESS_KEY=$LINK_S3_SECRET_KEY
+		iam() { aws --endpoint-url "$AWS_ENDPOINT_URL" iam "$@"; }
+		iam put-user-policy --user-name test --policy-name p --policy-document \
+			'{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:*","Resource":"arn:aws:iam:::role/r1"}]}' &&
+			iam create-role --role-name r1 --path / --assume-role-policy-document \
+				'{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["arn:aws:iam:::user/test"]},"Action":["sts:AssumeRole"]}]}' &&
+			iam put-role-policy --role-name r1 --policy-name p1 --policy-document \
+				'{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":"arn:aws:s3:::*"}]}'
+	) >>"$d/start.log" 2>&1 || { tail -n 30 "$d/start.log" >&2; return 1; }
+	export LINK_S3_STS_ENDPOINT=http://127.0.0.1:$port LINK_S3_STS_ROLE=arn:aws:iam:::role/r1
+}
+
+ceph_sts_stop()
+{
+	local p i
+	p=$(cat "$LINK_CEPH/run/client.rgw.sts.pid" 2>/dev/null) || return 0
+	kill "$p" 2>/dev/null || return 0
+	for i in $(seq 100); do
+		kill -0 "$p" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	kill -9 "$p" 2>/dev/null || true
 }

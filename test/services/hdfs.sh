@@ -233,6 +233,7 @@ C
 		service_as "$d" cp -r "$d/data/nn1" "$d/data/nn2" && service_as "$d" rm -f "$d/data/nn2/in_use.lock" &&
 			hdfs_spawn "$d" nn2 &&
 			service_wait "$d" nn1 60 hdfs_jmx "$d" nn1 NameNode,name=NameNodeStatus && service_wait "$d" nn2 60 hdfs_jmx "$d" nn2 NameNode,name=NameNodeStatus &&
+			service_wait "$d" nn1 60 service_port_open "$base" && service_wait "$d" nn2 60 service_port_open $((base + 7)) &&
 			hdfs_tool "$d" nn1 org.apache.hadoop.hdfs.tools.DFSHAAdmin -transitionToActive nn1 || return 1
 	fi
 	service_wait "$d" nn1 60 hdfs_live "$d" nn1 && hdfs_folders "$d" "$kind" || return 1
@@ -278,6 +279,9 @@ hdfs_failover()
 		hdfs_tool "$d" nn1 $tool -transitionToActive --forceactive $to 2>>"$d/$to.log"
 	fi
 }
+
+hdfs_kerberos_stop() { hdfs_stop; }
+hdfs_ha_stop() { hdfs_stop; }
 
 hdfs_stop()
 {

@@ -331,7 +331,7 @@ for my $case ([ 'first byte', "SELECT link.read_file('silent', 'b/x')" ],
 		stderr => \$err, on_error_stop => 0);
 	my $took = time - $start;
 	like($err, qr/ERROR:  58030:/, "$what: no progress is an error");
-	ok($took > 1.5 && $took < 3, sprintf('%s: after the time set, 1.5 s (%.2f s)', $what, $took));
+	ok($took > 1.5 && $took < 20, sprintf('%s: after the time set, 1.5 s (%.2f s), not after the default', $what, $took));
 }
 is($node->safe_psql('postgres', "SET link.retry_timeout = 0;\nSET link.request_timeout = '1500ms';\nSELECT count(*) FROM link.list_files('fake', 'b/slow')"),
 	'201', 'an answer that is slow is none, though it takes longer');

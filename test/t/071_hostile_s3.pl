@@ -72,8 +72,10 @@ harm('attributes', 'read', '00000', qr/^\d+$/m);    # an object may hold what it
 
 # Headers.
 harm('long-line', 'list', '08P01', qr/a line of the answer's headers is too long/);
-harm('many-headers', 'list', '08P01', qr/the headers of the answer are larger than 65536 bytes/);
-harm('continues', 'read', '08P01', qr/the headers of the answer are larger than 65536 bytes/);
+# A newer libcurl has limits of its own.
+my $headers_too_large = qr/the headers of the answer are larger than 65536 bytes|a line of the answer's headers is too long/;
+harm('many-headers', 'list', '08P01', $headers_too_large);
+harm('continues', 'read', '08P01', $headers_too_large);
 harm('slow-continues', 'read', '58030', qr/after \d attempts/, within => 6);
 harm('nul-header', 'list', '08P01', qr/Nul byte in header/);
 harm('no-http', 'list', '08P01', qr/HTTP\/0\.9/);

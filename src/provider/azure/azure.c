@@ -182,7 +182,10 @@ azure_endpoint(const LinkS3Session *session)
 static void
 azure_start(LinkSession *session)
 {
+	const char *sas = link_option_string(session->options, "sas_token", NULL);
+
 	link_s3_start_session(session, &azure_dialect);
+	link_azure_conceal(session->options, sas);
 
 	/* the container is never part of the host */
 	((LinkS3Session *) session)->path_style = true;

@@ -239,6 +239,25 @@ link_azure_credentials(LinkS3Session *s3, LinkS3Credentials *credentials)
 		link_s3_derived(s3, "azure", machine_token, read_bearer, credentials);
 }
 
+/* The signature of a SAS is a secret also where it stands alone, encoded or not. */
+void
+link_azure_conceal(LinkOptions *options, const char *sas)
+{
+	const char *signature = sas ? strstr(sas, "sig=") : NULL;
+	char	   *text;
+	bool		has_nul;
+
+	if (signature == NULL)
+		return;
+	signature += strlen("sig=");
+	text = pnstrdup(signature, strcspn(signature, "&"));
+	link_options_conceal(options, text);
+	if (link_s3_decode_key(text, &has_nul))
+		link_options_conceal(options, text);
+	explicit_bzero(text, strlen(text));
+	pfree(text);
+}
+
 /* A shared access signature is a query. */
 const char *
 link_azure_query_suffix(const LinkS3Session *s3)

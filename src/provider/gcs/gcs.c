@@ -104,6 +104,7 @@ static const LinkS3Dialect oauth_dialect = {
 	.credentials = oauth_credentials,
 	.absent_header = "x-goog-if-generation-match",
 	.absent_value = "0",
+	.absent_put_only = true,
 	.request_id_header = "x-guploader-uploadid",
 };
 
@@ -205,6 +206,9 @@ gcs_start(LinkSession *session)
 	bool		hmac = link_option_string(session->options, "access_id", NULL) != NULL;
 
 	link_s3_start_session(session, hmac ? &hmac_dialect : &oauth_dialect);
+
+	/* at the vendor's too: link.allowed_hosts names its host, not one of each bucket */
+	((LinkS3Session *) session)->path_style = true;
 }
 
 static void
@@ -261,6 +265,7 @@ account_token(LinkS3Session *s3, TimestampTz *expires)
 	json_object_put(header);
 	json_object_put(claims);
 	link_wipe_with_context(CurrentMemoryContext, form.data, form.len);
+	link_options_conceal(session->options, strrchr(form.data, '=') + 1);
 
 	request.headers = headers;
 	request.n_headers = 1;

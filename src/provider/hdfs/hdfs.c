@@ -264,6 +264,7 @@ hdfs_local_path(LinkSession *session, const char *path)
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("path of link %s names no file", session->link_name)));
 	host = pnstrdup(authority, strcspn(authority, ":/"));
+	authority = pnstrdup(authority, slash - authority);
 	foreach(lc, hdfs->namenodes)
 	{
 		LinkUrl    *node = lfirst(lc);
@@ -276,9 +277,9 @@ hdfs_local_path(LinkSession *session, const char *path)
 		n++;
 	}
 
-	/* a name of the file system as a whole (HA), which CONFIG vouches for */
+	/* a name of the file system as a whole (HA), which CONFIG vouches for; with a port, for that one */
 	foreach(lc, link_option_strings(session->options, "hosts"))
-		if (pg_strcasecmp(lfirst(lc), host) == 0)
+		if (pg_strcasecmp(lfirst(lc), host) == 0 || pg_strcasecmp(lfirst(lc), authority) == 0)
 			return slash;
 	ereport(ERROR,
 			(errcode(ERRCODE_LINK_NO_PRIVILEGE),

@@ -14,6 +14,9 @@
 #define LINK_HDFS_H
 
 #include "postgres.h"
+#include "compat.h"
+
+#include "datatype/timestamp.h"
 
 #include "http/http.h"
 #include "http/url.h"
@@ -27,6 +30,9 @@ typedef struct LinkHdfsSession
 	List	   *namenodes;		/* of LinkUrl * */
 	int			active;			/* the one that answered last */
 	TimestampTz abort_until;	/* end of the time for aborts; 0 before the first */
+	bool		quiet;			/* an abort is under way: the KDC may not be asked */
+	char		proven_host[256];	/* namenode for which a ticket is in the cache; "" if none */
+	TimestampTz proven_until;	/* for how long it serves */
 } LinkHdfsSession;
 
 /* Where a namenode redirects to; longer is an error. */
@@ -67,8 +73,8 @@ extern char *link_hdfs_locate(LinkHdfsSession *session, const char *method, cons
 extern char *link_hdfs_exception(const char *answer);
 
 /* Throw what an answer that is no success says. */
-extern void link_hdfs_raise(LinkHdfsSession *session, const char *what, long status,
-							const char *answer) pg_attribute_noreturn();
+LINK_NORETURN extern void link_hdfs_raise(LinkHdfsSession *session, const char *what, long status,
+							const char *answer);
 
 /* The path below "/webhdfs/v1", percent-encoded. */
 extern char *link_hdfs_encode(const char *path);

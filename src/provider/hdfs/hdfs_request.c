@@ -173,6 +173,54 @@ static const struct
 	{"UnsupportedOperationException", ERRCODE_LINK_UNSUPPORTED, "the file system does not support it"},
 };
 
+/*
+ * Exception and message of an answer, and nothing else of it: pages of a web
+ * server, stack traces and URLs with tokens are left out (SECURITY 20).
+ */
+static const char *
+server_words(LinkHdfsSession *session, const char *answer)
+{
+	struct json_tokener *tokener = json_tokener_new_ex(8);
+	struct json_object *root;
+	struct json_object *remote;
+	struct json_object *value;
+	const char *exception = "";
+	const char *message = "";
+	const char *token;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	if (tokener == NULL)
+		return text.data;
+	root = json_tokener_parse_ex(tokener, answer, (int) strlen(answer));
+	if (root && json_object_object_get_ex(root, "RemoteException", &remote))
+	{
+		if (json_object_object_get_ex(remote, "exception", &value) && json_object_is_type(value, json_type_string))
+			exception = pstrdup(json_object_get_string(value));
+		if (json_object_object_get_ex(remote, "message", &value) && json_object_is_type(value, json_type_string))
+			message = pstrdup(json_object_get_string(value));
+	}
+	json_object_put(root);
+	json_tokener_free(tokener);
+
+	/* a stack trace follows on lines of its own */
+	appendStringInfo(&text, "%s%s%.*s", exception, exception[0] && message[0] ? ": " : "",
+					 (int) strcspn(message, "\r\n"), message);
+
+	/* also of tokens that a namenode has made for itself */
+	while ((token = strstr(text.data, "delegation=")) != NULL)
+	{
+		char	   *end = text.data + (token - text.data);
+		size_t		len = strcspn(token, "& \"'");
+
+		*end = '\0';
+		message = pstrdup(end + len);
+		text.len = end - text.data;
+		appendStringInfo(&text, "(a token)%s", message);
+	}
+	return link_options_scrub(session->base.options, link_printable(text.data, text.len));
+}
+
 void
 link_hdfs_raise(LinkHdfsSession *session, const char *what, long status, const char *answer)
 {
@@ -180,6 +228,7 @@ link_hdfs_raise(LinkHdfsSession *session, const char *what, long status, const c
 	int			sqlstate = status == 401 ? ERRCODE_LINK_BAD_CREDENTIALS :
 		status == 403 ? ERRCODE_LINK_NO_PRIVILEGE : status == 404 ? ERRCODE_LINK_NO_OBJECT : ERRCODE_LINK_FAILED;
 	const char *cause = status == 401 ? "the credentials were refused" : "the file system refused";
+	const char *words;
 
 	for (int i = 0; i < lengthof(meanings); i++)
 	{
@@ -188,12 +237,12 @@ link_hdfs_raise(LinkHdfsSession *session, const char *what, long status, const c
 		sqlstate = meanings[i].sqlstate;
 		cause = meanings[i].cause;
 	}
+	words = server_words(session, answer);
 	ereport(ERROR,
 			(errcode(sqlstate),
 			 errmsg("%s through link %s: %s", what, session->base.link_name, cause),
-			 errdetail("The server answered HTTP %ld: %s", status,
-					   link_options_scrub(session->base.options,
-										  link_printable(answer, strlen(answer))))));
+			 words[0] ? errdetail("The server answered HTTP %ld: %s", status, words) :
+			 errdetail("The server answered HTTP %ld.", status)));
 }
 
 char *
@@ -224,6 +273,34 @@ bad_redirect(LinkHdfsSession *session, const char *what, const char *problem)
 			 errdetail("%s", problem)));
 }
 
+/* Does a component of the path lead upwards? */
+static bool
+has_dots(const char *path)
+{
+	const char *end = path + strcspn(path, "?#");
+
+	for (const char *p = path; p < end; p++)
+	{
+		const char *c = p + 1;
+		int			n = 0;
+
+		if (*p != '/')
+			continue;
+		for (; n < 3 && c < end; n++)
+		{
+			if (*c == '.')
+				c++;
+			else if (pg_strncasecmp(c, "%2e", 3) == 0)
+				c += 3;
+			else
+				break;
+		}
+		if ((n == 1 || n == 2) && (c >= end || *c == '/'))
+			return true;
+	}
+	return false;
+}
+
 /*
  * As strong a scheme as the namenode's, and WebHDFS there too; the host policy is
  * asked again by the engine (SECURITY 23).
@@ -249,8 +326,8 @@ check_location(LinkHdfsSession *session, const char *what, const char *location)
 		bad_redirect(session, what, node->tls ? "The location is not https." : "The location is no URL of HTTP.");
 		return;
 	}
-	path = strchr(host, '/');
-	if (path == NULL || memchr(host, '@', path - host) != NULL || strncmp(path, API "/", strlen(API) + 1) != 0)
+	path = host + strcspn(host, "/?#\\@");
+	if (strncmp(path, API "/", strlen(API) + 1) != 0 || has_dots(path))
 		bad_redirect(session, what, "The location is not one of WebHDFS.");
 }
 

@@ -19,9 +19,13 @@
 
 #include "common/base64.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "errors.h"
 #include "provider/hdfs/hdfs.h"
+
+/* Seconds before its end in which a ticket is not trusted to serve any more. */
+#define TICKET_MARGIN 60
 
 /* 1.3.6.1.5.5.2 (RFC 4178) */
 static gss_OID_desc spnego = {6, "\x2b\x06\x01\x05\x05\x02"};
@@ -64,7 +68,12 @@ gss_error(LinkHdfsSession *session, OM_uint32 major, OM_uint32 minor)
 
 	if (gss_display_status(&ignored, code, minor ? GSS_C_MECH_CODE : GSS_C_GSS_CODE, GSS_C_NO_OID,
 						   &more, &text) == GSS_S_COMPLETE)
+	{
+		/* the library counts a NUL at its end */
+		while (text.length > 0 && ((char *) text.value)[text.length - 1] == '\0')
+			text.length--;
 		detail = link_printable(text.value, text.length);
+	}
 	(void) gss_release_buffer(&ignored, &text);
 	ereport(ERROR,
 			(errcode(ERRCODE_LINK_BAD_CREDENTIALS),
@@ -94,15 +103,24 @@ link_hdfs_negotiate(LinkHdfsSession *session, LinkHttpRequest *request, const ch
 	Negotiation *n = palloc0(sizeof(Negotiation));
 	gss_key_value_element_desc elements[] = {
 		{"client_keytab", psprintf("FILE:%s", link_option_string(options, "kerberos_keytab", ""))},
-		{"ccache", psprintf("MEMORY:link-" INT64_FORMAT, session->base.link_id)},
+		/* another version may have another keytab or principal */
+		{"ccache", psprintf("MEMORY:link-" INT64_FORMAT "-" UINT64_FORMAT, session->base.link_id,
+							session->base.link_version)},
 	};
 	gss_key_value_set_desc store = {lengthof(elements), elements};
 	gss_OID_set_desc mechanisms = {1, &spnego};
 	OM_uint32	major;
 	OM_uint32	minor;
+	OM_uint32	seconds = 0;
 	char	   *value;
 	int			size;
 	int			len;
+
+	/* the ticket that serves is in the cache, so that nobody has to be asked for one */
+	if (session->quiet && (strcmp(session->proven_host, host) != 0 || GetCurrentTimestamp() >= session->proven_until))
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_CREDENTIALS),
+				 errmsg("link %s has no Kerberos ticket at hand", session->base.link_name)));
 
 	n->callback.func = release;
 	n->callback.arg = n;
@@ -116,9 +134,16 @@ link_hdfs_negotiate(LinkHdfsSession *session, LinkHttpRequest *request, const ch
 	if (major != GSS_S_COMPLETE)
 		gss_error(session, major, minor);
 	major = gss_init_sec_context(&minor, n->credential, &n->context, n->service, &spnego,
-								 0, 0, GSS_C_NO_CHANNEL_BINDINGS, GSS_C_NO_BUFFER, NULL, &n->token, NULL, NULL);
+								 0, 0, GSS_C_NO_CHANNEL_BINDINGS, GSS_C_NO_BUFFER, NULL, &n->token, NULL, &seconds);
 	if (major != GSS_S_COMPLETE && major != GSS_S_CONTINUE_NEEDED)
 		gss_error(session, major, minor);
+
+	if (!session->quiet)
+	{
+		strlcpy(session->proven_host, host, sizeof(session->proven_host));
+		session->proven_until = GetCurrentTimestamp() +
+			(int64) (Min(seconds, 3600) - Min(seconds, TICKET_MARGIN)) * USECS_PER_SEC;
+	}
 
 	size = pg_b64_enc_len(n->token.length) + 1;
 	value = palloc0(size + strlen("Negotiate "));

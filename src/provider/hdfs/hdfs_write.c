@@ -260,14 +260,18 @@ abort_temporary(LinkHdfsSession *session, const char *temporary)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	const char *detail;
+	bool		gone;
 
 	if (session->abort_until == 0)
 		session->abort_until = TimestampTzPlusMilliseconds(now, LINK_ABORT_TIMEOUT);
 	if (now >= session->abort_until)
 		return false;
-	return remove_temporary(session, temporary,
+	session->quiet = true;
+	gone = remove_temporary(session, temporary,
 							(int) TimestampDifferenceMilliseconds(now, session->abort_until),
 							&detail) != LINK_REAP_FAILED;
+	session->quiet = false;
+	return gone;
 }
 
 bool

@@ -15,6 +15,7 @@
 #define LINK_KAFKA_H
 
 #include "postgres.h"
+#include "compat.h"
 
 #include <librdkafka/rdkafka.h>
 
@@ -73,12 +74,12 @@ extern rd_kafka_event_t *link_kafka_event_now(LinkKafkaClient *client);
 extern char *link_kafka_trouble(void);
 
 /* Throw: "could not <action> through link x: ...". */
-extern void link_kafka_raise(LinkKafkaSession *session, const char *what,
-							 rd_kafka_resp_err_t code, const char *text) pg_attribute_noreturn();
+LINK_NORETURN extern void link_kafka_raise(LinkKafkaSession *session, const char *what,
+							 rd_kafka_resp_err_t code, const char *text);
 
 /* Takes the error over. */
-extern void link_kafka_raise_error(LinkKafkaSession *session, const char *what,
-								   rd_kafka_error_t *error) pg_attribute_noreturn();
+LINK_NORETURN extern void link_kafka_raise_error(LinkKafkaSession *session, const char *what,
+								   rd_kafka_error_t *error);
 
 /*
  * What the brokers know of a topic, or of all (NULL); to be destroyed by the

@@ -29,6 +29,9 @@
 /* Of our lock tags: objects of link.link are locked by DDL (tables.c); these never are. */
 #define SLOT_SUBID 0x7FFE
 
+/* How long a commit is waited for to show, at most (ms); see wait_until_readable(). */
+#define READABLE_TIMEOUT 2000
+
 typedef struct LinkKafkaWriter
 {
 	LinkWriter	base;
@@ -39,6 +42,8 @@ typedef struct LinkKafkaWriter
 	bool		begun;			/* a transaction is open */
 	int64		unacknowledged;
 	rd_kafka_resp_err_t failed; /* first message that was refused */
+	int64	   *ends;			/* by partition: offset behind our last message, 0 if none */
+	int			n_ends;
 	MemoryContextCallback callback;
 } LinkKafkaWriter;
 
@@ -159,6 +164,28 @@ link_kafka_open_writer(LinkSession *session, const char *path, bool overwrite)
 	return &writer->base;
 }
 
+/* Where a message came to be. */
+static void
+note_offset(LinkKafkaWriter *writer, int32 partition, int64 offset)
+{
+	if (partition < 0 || offset < 0)
+		return;
+	if (partition >= writer->n_ends)
+	{
+		int			n = Max(16, partition + 1);
+		int64	   *ends = MemoryContextAllocZero(writer->context, n * sizeof(int64));
+
+		if (writer->ends)
+		{
+			memcpy(ends, writer->ends, writer->n_ends * sizeof(int64));
+			pfree(writer->ends);
+		}
+		writer->ends = ends;
+		writer->n_ends = n;
+	}
+	writer->ends[partition] = Max(writer->ends[partition], offset + 1);
+}
+
 /* Count what was acknowledged. */
 static void
 take_reports(LinkKafkaWriter *writer, rd_kafka_event_t *event)
@@ -169,6 +196,8 @@ take_reports(LinkKafkaWriter *writer, rd_kafka_event_t *event)
 		while ((message = rd_kafka_event_message_next(event)) != NULL)
 		{
 			writer->unacknowledged--;
+			if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+				note_offset(writer, message->partition, message->offset);
 			if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && writer->failed == RD_KAFKA_RESP_ERR_NO_ERROR)
 				writer->failed = message->err;
 		}
@@ -251,14 +280,45 @@ link_kafka_prepare(LinkWriter *base, StringInfo token)
 	}
 }
 
+/*
+ * A commit is acknowledged before its markers are in the partitions, and until
+ * they are, those who read only what is committed do not see our messages: the
+ * next statement would find fewer rows than this one wrote.  So they are waited
+ * for.  Transactions of others hold them up too, therefore not for long; nothing
+ * here fails, because the messages are published.
+ */
+static void
+wait_until_readable(LinkKafkaWriter *writer)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), READABLE_TIMEOUT);
+
+	for (int i = 0; i < writer->n_ends; i++)
+	{
+		int64_t		low;
+		int64_t		end;		/* the last stable offset: the isolation level is read_committed */
+
+		while (writer->ends[i] > 0 && !QueryCancelPending && !ProcDiePending && GetCurrentTimestamp() < deadline)
+		{
+			if (rd_kafka_query_watermark_offsets(writer->client->rk, writer->base.path, i, &low, &end,
+												 LINK_KAFKA_SLICE) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+				end >= writer->ends[i])
+				break;
+			pg_usleep(2000);
+		}
+	}
+}
+
 void
 link_kafka_publish(LinkSession *session, const char *path, bool overwrite, const char *token, Size token_size)
 {
 	LinkKafkaWriter *writer = ((LinkKafkaSession *) session)->writer;
 
 	if (writer->begun)
+	{
 		transaction_call(writer, rd_kafka_commit_transaction);
-	writer->begun = false;
+		writer->begun = false;
+		wait_until_readable(writer);
+	}
 	link_kafka_close(writer->client);
 }
 

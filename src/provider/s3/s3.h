@@ -65,6 +65,7 @@ typedef struct LinkS3Dialect
 	/* The header by which a write demands that there is no object; NULL if there is none. */
 	const char *absent_header;
 	const char *absent_value;
+	bool		absent_put_only;	/* the completion of an upload does not take it */
 
 	/* The answer header with the request's id. */
 	const char *request_id_header;
@@ -110,6 +111,7 @@ typedef struct LinkS3Session
 	MemoryContext identity;		/* holds 'derived' */
 	LinkS3Credentials derived;	/* temporary ones, as of the latest look */
 	TimestampTz derived_until;	/* look again after it; 0 before the first */
+	const char *derived_kind;	/* as which they are kept; NULL before the first */
 } LinkS3Session;
 
 /* Enough for the requests we make. */
@@ -129,6 +131,7 @@ typedef struct LinkS3Request
 	int			n_headers;
 	char		payload_hash[LINK_SHA256_HEX_LENGTH + 1];
 	bool		unsigned_request;	/* as anonymous, whatever the credentials */
+	bool		renewed;		/* it was refused, and has had other temporary credentials since */
 } LinkS3Request;
 
 /* ---- s3.c ---- */
@@ -153,6 +156,12 @@ extern void link_s3_derived(LinkS3Session *s3, const char *kind,
 							char *(*derive) (LinkS3Session *s3, TimestampTz *expires),
 							void (*read) (char *text, LinkS3Credentials *credentials),
 							LinkS3Credentials *credentials);
+
+/*
+ * The server refused them, before they expire: true if others can be had, at the
+ * next attempt of the request; once for each.
+ */
+extern bool link_s3_renew(LinkS3Request *request);
 
 /* The credentials of an S3 link (LinkS3Dialect.credentials). */
 extern void link_s3_credentials(LinkS3Session *session, LinkS3Credentials *credentials);

@@ -241,7 +241,7 @@ link_s3_raise_protocol(LinkS3Request *request, const char *problem)
 
 /*
  * CompleteMultipartUpload may fail after its 200, and S3 counts a client that
- * stalled as a bad request.
+ * stalled as a bad request.  A token may end before its time.
  */
 bool
 link_s3_retry_hook(LinkHttpRequest *http_request)
@@ -249,12 +249,16 @@ link_s3_retry_hook(LinkHttpRequest *http_request)
 	static const char *const codes[] = {
 		"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown",
 	};
+	LinkS3Request *request = (LinkS3Request *) http_request;
 	LinkS3Error error;
 
+	if (http_request->status == 401 ||
+		(http_request->status == 400 && link_s3_error_is(request, "ExpiredToken")))
+		return link_s3_renew(request);
 	if (http_request->status != 200 && http_request->status != 400 && http_request->status != 409)
 		return false;
 	if (http_request->answer_limit > LINK_MAX_SMALL_ANSWER ||
-		!link_s3_read_error((LinkS3Request *) http_request, &error))
+		!link_s3_read_error(request, &error))
 		return false;
 	for (int i = 0; i < lengthof(codes); i++)
 		if (strcmp(error.code, codes[i]) == 0)

@@ -256,6 +256,7 @@ read_identity_file(const LinkS3Session *s3, const char *name)
 				 errmsg("could not read the web identity token for link %s", s3->base.link_name),
 				 errdetail("AWS_WEB_IDENTITY_TOKEN_FILE in the environment of the server names its file.")));
 	text[len] = '\0';
+	link_options_conceal(s3->base.options, text);
 	return text;
 }
 
@@ -339,6 +340,7 @@ instance_identity(LinkS3Session *s3, TimestampTz *expires)
 		base = METADATA_URL;
 	token = ask_metadata(s3, "PUT", psprintf("%s/latest/api/token", base),
 						 "x-aws-ec2-metadata-token-ttl-seconds", "300");
+	link_options_conceal(s3->base.options, token);
 	role = role_name(s3, ask_metadata(s3, "GET", psprintf("%s/latest/meta-data/iam/security-credentials/", base),
 									  "x-aws-ec2-metadata-token", token));
 	return read_metadata(s3, ask_metadata(s3, "GET", psprintf("%s/latest/meta-data/iam/security-credentials/%s", base, role),
@@ -371,6 +373,8 @@ environment_credentials(const LinkS3Session *s3, LinkS3Credentials *credentials)
 	credentials->access_key_id = environment("AWS_ACCESS_KEY_ID");
 	credentials->secret_access_key = environment("AWS_SECRET_ACCESS_KEY");
 	credentials->session_token = environment("AWS_SESSION_TOKEN");
+	link_options_conceal(s3->base.options, credentials->secret_access_key);
+	link_options_conceal(s3->base.options, credentials->session_token);
 	if (credentials->access_key_id == NULL || credentials->secret_access_key == NULL)
 		missing_variable(s3, "environment", "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY");
 }
@@ -395,6 +399,8 @@ derive(LinkS3Session *s3, TimestampTz *expires)
 		if (role == NULL)
 			return text;
 		split(text, &base);
+		link_options_conceal(s3->base.options, base.secret_access_key);
+		link_options_conceal(s3->base.options, base.session_token);
 	}
 	return assume_role(s3, role, &base, expires);
 }
@@ -438,10 +444,27 @@ link_s3_derived(LinkS3Session *s3, const char *kind,
 		}
 		memset(&s3->derived, 0, sizeof(s3->derived));
 		read(text, &s3->derived);
+		s3->derived_kind = kind;
+		link_options_conceal(s3->base.options, s3->derived.secret_access_key);
+		link_options_conceal(s3->base.options, s3->derived.session_token);
+		link_options_conceal(s3->base.options, s3->derived.bearer);
 		s3->derived_until = TimestampTzPlusMilliseconds(expires, -LINK_TOKEN_MARGIN);
 		MemoryContextDelete(s3->identity);
 		s3->identity = context;
 		MemoryContextSwitchTo(caller);
 	}
 	*credentials = s3->derived;
+}
+
+bool
+link_s3_renew(LinkS3Request *request)
+{
+	LinkS3Session *s3 = request->session;
+
+	if (s3->derived_kind == NULL || s3->aborting || request->unsigned_request || request->renewed)
+		return false;
+	link_token_drop(&s3->base, s3->derived_kind);
+	s3->derived_until = 0;
+	request->renewed = true;
+	return true;
 }

@@ -114,15 +114,14 @@ was_made(LinkS3Request *request, const char *path, const char *etag)
 typedef LinkS3Request *(*MakeRequest) (LinkS3Session *s3, const char *path, const void *arg);
 
 /*
- * Perform the request that makes the object visible, on condition that there is
- * none unless 'overwrite'.  The caller reads the outcome.
+ * Perform the request that makes the object visible, if 'conditional' on
+ * condition that there is none.  The caller reads the outcome.
  */
 static LinkS3Request *
-perform_publish(LinkS3Session *s3, MakeRequest make, const char *path, bool overwrite,
+perform_publish(LinkS3Session *s3, MakeRequest make, const char *path, bool conditional,
 				const void *arg)
 {
 	LinkS3Request *request = make(s3, path, arg);
-	bool		conditional = !overwrite && !s3->unconditional;
 
 	if (conditional)
 		link_s3_header(request, s3->dialect->absent_header, s3->dialect->absent_value);
@@ -214,6 +213,7 @@ link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 {
 	LinkS3Session *s3 = (LinkS3Session *) session;
 	LinkS3Request *request;
+	bool		conditional = !overwrite && !s3->unconditional;
 	char		etag[ETAG_SIZE];
 	bool		done;
 
@@ -225,7 +225,7 @@ link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 	{
 		Bytes		bytes = {token + 1, token_size - 1};
 
-		request = perform_publish(s3, make_put, path, overwrite, &bytes);
+		request = perform_publish(s3, make_put, path, conditional, &bytes);
 		done = request->http.status / 100 == 2 ||
 			(request->http.status == 412 &&
 			 etag_of_bytes(bytes.data, bytes.size, etag) && was_made(request, path, etag));
@@ -235,7 +235,8 @@ link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 		Upload		upload;
 
 		parse_parts(token, token_size, &upload);
-		request = perform_publish(s3, make_complete, path, overwrite, &upload);
+		request = perform_publish(s3, make_complete, path,
+								  conditional && !s3->dialect->absent_put_only, &upload);
 		done = is_complete(request) ||
 			((request->http.status == 412 || link_s3_error_is(request, "NoSuchUpload")) &&
 			 etag_of_parts(&upload, etag) && was_made(request, path, etag));
