@@ -46,8 +46,8 @@ make_chroot()
 	as_root mv "$new" "$cache/$suite"
 }
 
-# in_chroot SUITE COMMAND [ARGUMENT...]: as root, with the source at /link and the
-# work folder at /mnt, one run at a time. Mounts and processes are of namespaces
+# in_chroot SUITE COMMAND [ARGUMENT...]: as root, with the source at /link, the work
+# folder at /mnt and the servers that are downloaded already, one run at a time. Mounts and processes are of namespaces
 # of their own: they end with the command.
 in_chroot()
 {
@@ -59,6 +59,10 @@ in_chroot()
 			mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts" &&
 			mount -o bind,ro "$2" "$root/link" && mount -o bind,ro "$3" "$root/mnt" &&
 			cp -f /etc/hosts /etc/resolv.conf "$root/etc" || exit
+		for server in "${root%/*}"/*-[0-9]*.[0-9]*; do
+			to=$root/var/cache/link-test/${server##*/}
+			[ ! -e "$server" ] || { mkdir -p "$to" && mount -o bind,ro "$server" "$to"; } || exit
+		done
 		chroot "$root" "${@:4}"
 		exit' - "$root" "$LINK_SOURCE" "$LINK_WORK" "$@"
 }
@@ -92,11 +96,12 @@ chmod 755 "$LINK_WORK"
 as_root mkdir -p "$cache"
 
 ceph_packages
-ceph_start "$LINK_WORK/ceph" || say "Ceph radosgw could not be started; each version tries its own"
-
 for v in "${versions[@]}"; do
 	say "==== PostgreSQL $v ($SECONDS s)"
+	# an empty one for each: the tests expect their buckets to be new
+	ceph_start "$LINK_WORK/ceph$v" || say "Ceph radosgw could not be started; the version tries its own"
 	test_version "$v" "$@"
+	ceph_stop
 done
 say "==== done ($SECONDS s)"
 
