@@ -59,13 +59,40 @@ service_java()
 # each module against the checksum database.
 service_go()
 {
+	local go=go
+	if ! service_go_new; then go=$LINK_CACHE/go-$GO_VERSION/bin/go; fi
 	env GOBIN="$2" GOMODCACHE="$2/mod" GOCACHE="$2/build" GOFLAGS=-modcacherw CGO_ENABLED=0 \
-		go install -trimpath -ldflags=-s "$1" && rm -rf "$2/mod" "$2/build"
+		"$go" install -trimpath -ldflags=-s "$1" && rm -rf "$2/mod" "$2/build"
 }
 
-# service_go_packages NAME: a compiler, if NAME is still to be built. Debian 12's is
-# too old; from Debian 13 on it fetches the one that a module asks for by itself.
-service_go_packages() { [ -e "$LINK_CACHE/$1" ] || command -v go >/dev/null || install_packages golang-go ca-certificates; }
+# From 1.21 on, go fetches the version that a module asks for by itself. Debian 12's
+# (1.19) does not, so there one comes from where those come from: the module proxy.
+# The sums are of the files that go itself found good by the checksum database.
+GO_VERSION=1.26.0
+service_go_new() { command -v go >/dev/null && [ "$(printf '%s\n' 1.21 "$(go env GOVERSION | tr -d 'go')" | sort -V | head -n 1)" = 1.21 ]; }
+
+# service_go_toolchain FOLDER
+service_go_toolchain()
+{
+	local name sum
+	case $(uname -m) in
+		x86_64) name=linux-amd64 sum=38461905b98c59173672814302e222ab43b652274bc0c95817b08b71ab66b705 ;;
+		aarch64) name=linux-arm64 sum=4c3f961bc257ff52e7a425166f9f75015f645dff071d01a81823455ffe646609 ;;
+		*) return 1 ;;
+	esac
+	curl -fsSL -o "$1/go.zip" "https://proxy.golang.org/golang.org/toolchain/@v/v0.0.1-go$GO_VERSION.$name.zip" &&
+		echo "$sum  $1/go.zip" | sha256sum -c - && python3 -m zipfile -e "$1/go.zip" "$1" &&
+		mv "$1/golang.org/toolchain@v0.0.1-go$GO_VERSION.$name"/* "$1" && rm -rf "$1/go.zip" "$1/golang.org" &&
+		chmod a+x "$1"/bin/* && find "$1/pkg/tool" -type f -exec chmod a+x {} +
+}
+
+# service_go_packages NAME: a compiler, if NAME is still to be built.
+service_go_packages()
+{
+	[ ! -e "$LINK_CACHE/$1" ] || return 0
+	install_packages ca-certificates curl python3 &&
+		{ service_go_new || service_cached "go-$GO_VERSION" service_go_toolchain; }
+}
 
 # service_folder FOLDER: made, and given to postgres if we are root and it can get there.
 service_folder()
