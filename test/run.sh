@@ -4,6 +4,7 @@
 # isolation and TAP tests. Needs root or sudo.
 #
 #   bash test/run.sh [TEST...]    all, or those TAP files alone (test/t/010_x.pl)
+#   bash test/run.sh regress      without services: unit, regression and isolation tests alone
 #   bash test/run.sh --memcheck   under valgrind and the sanitizers instead: test/memcheck.sh
 #
 # LINK_TEST_REQUIRE=all  a service that cannot be had is a failure, not a skip
@@ -68,7 +69,7 @@ make_work_folder
 step build
 build_and_install WERROR=1
 
-if [ $# = 0 ]; then
+if [ $# = 0 ] || [ "$1" = regress ]; then
 	step unit
 	status=0
 	as_user env PG_CONFIG="$PG_CONFIG" prove --verbose --exec bash "$LINK_WORK/build/test/unit/run.sh" \
@@ -91,35 +92,37 @@ if [ $# = 0 ]; then
 	unset PGHOST PGPORT PGUSER PGDATABASE
 fi
 
-step services
-if [ -n "${LINK_S3_ENDPOINT:-}" ]; then
-	install_packages awscli
-elif ! { ceph_packages && ceph_start "$LINK_WORK/ceph"; }; then
-	say "Ceph radosgw could not be started"
-	if [ "${LINK_TEST_REQUIRE:-}" = all ]; then failed=$((failed + 1)); fi
-fi
-
-for service in $services; do
-	# those that the tests to be run ask for
-	(cd "$LINK_WORK/build" && grep -qF "need_service('$service')" "${@:-$(ls test/t/*.pl)}" 2>/dev/null) ||
-		[ $# = 0 ] || continue
-	if "${service}_packages" && "${service}_start" "$LINK_WORK/$service"; then
-		LINK_SERVICES="$LINK_SERVICES $service"
-	else
-		say "$service could not be started"
+if [ "${1:-}" != regress ]; then
+	step services
+	if [ -n "${LINK_S3_ENDPOINT:-}" ]; then
+		install_packages awscli
+	elif ! { ceph_packages && ceph_start "$LINK_WORK/ceph"; }; then
+		say "Ceph radosgw could not be started"
 		if [ "${LINK_TEST_REQUIRE:-}" = all ]; then failed=$((failed + 1)); fi
 	fi
-done
 
-step TAP
-status=0
-as_user env LINK_WORK="$LINK_WORK" make -s -C "$LINK_WORK/build" PG_CONFIG="$PG_CONFIG" tap PROVE_FLAGS="--verbose -I test/perl" \
-	${1:+PROVE_TESTS="$*"} >"$LINK_WORK/tap.log" 2>&1 || status=$?
-count_tap "$LINK_WORK/tap.log" $status
-if [ $status != 0 ]; then
-	# what failed and why: a comment alone may also be a psql of the test telling what it does
-	grep -E -A 12 '^ *not ok|Bail out|Dubious|Failed|Result:' "$LINK_WORK/tap.log" | tail -n 300
-	if [ -n "${LINK_KEEP:-}" ]; then say "logs: $LINK_WORK/tap.log, $LINK_WORK/build/tmp_check/log"; fi
+	for service in $services; do
+		# those that the tests to be run ask for
+		(cd "$LINK_WORK/build" && grep -qF "need_service('$service')" "${@:-$(ls test/t/*.pl)}" 2>/dev/null) ||
+			[ $# = 0 ] || continue
+		if "${service}_packages" && "${service}_start" "$LINK_WORK/$service"; then
+			LINK_SERVICES="$LINK_SERVICES $service"
+		else
+			say "$service could not be started"
+			if [ "${LINK_TEST_REQUIRE:-}" = all ]; then failed=$((failed + 1)); fi
+		fi
+	done
+
+	step TAP
+	status=0
+	as_user env LINK_WORK="$LINK_WORK" make -s -C "$LINK_WORK/build" PG_CONFIG="$PG_CONFIG" tap PROVE_FLAGS="--verbose -I test/perl" \
+		${1:+PROVE_TESTS="$*"} >"$LINK_WORK/tap.log" 2>&1 || status=$?
+	count_tap "$LINK_WORK/tap.log" $status
+	if [ $status != 0 ]; then
+		# what failed and why: a comment alone may also be a psql of the test telling what it does
+		grep -E -A 12 '^ *not ok|Bail out|Dubious|Failed|Result:' "$LINK_WORK/tap.log" | tail -n 300
+		if [ -n "${LINK_KEEP:-}" ]; then say "logs: $LINK_WORK/tap.log, $LINK_WORK/build/tmp_check/log"; fi
+	fi
 fi
 step done
 
