@@ -25,6 +25,13 @@ SELECT j.json, t.* FROM (VALUES ('{"a'), ('{'), (''), (' '), ('[]'), ('"x"'), ('
 	('{"aws_access_key_id":"only"}'), ('{"aws_secret_access_key":"only"}'), ('{"creds_mode":"anonymous","aws_access_key_id":"x"}'),
 	('{"zzzzzzzzzzzz":"x"}'), ('{"role_arn":"arn:aws:iam::1:role/x"}')) j(json),
 	LATERAL pg_temp.try(format('SELECT link.create_link(''x'', ''S3'', %L)', j.json)) t;
+
+-- The identity of the server goes to hosts of the vendor only.
+SELECT j.*, t.* FROM (VALUES ('S3', '{"creds_mode":"instance"}', '{"endpoint_url":"https://evil.example"}'), ('S3', '{"creds_mode":"environment"}', '{"endpoint_url":"https://evil.example"}'),
+	('S3', '{"creds_mode":"eks_irsa"}', '{"endpoint_url":"https://evil.example"}'), ('S3', '{"creds_mode":"eks_irsa"}', '{"sts_endpoint_url":"https://evil.example"}'),
+	('AZURE', '{"creds_mode":"managed_identity","account_name":"acct"}', '{"endpoint_url":"https://evil.example"}'),
+	('GCS', '{"creds_mode":"instance"}', '{"endpoint_url":"https://evil.example"}'), ('GCS', '{"creds_mode":"instance"}', '{"token_endpoint_url":"https://evil.example"}')) j(type, credentials, config),
+	LATERAL pg_temp.try(format('SELECT link.create_link(''x'', %L, %L, %L)', j.type, j.credentials, j.config)) t;
 SELECT j.what, t.state, t.message FROM (VALUES
 	('deep', repeat('{"a":', 100) || '1' || repeat('}', 100)),
 	('deep array', '{"a":' || repeat('[', 100000)),
