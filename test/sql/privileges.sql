@@ -110,6 +110,20 @@ SELECT * FROM link.execute($$GRANT USE LINK ON *.* TO regress_link_a IDENTIFIED 
 SELECT * FROM link.execute($$GRANT SELECT ON *.* TO regress_link_a$$);
 SELECT * FROM link.execute($$REVOKE USE LINK ON LINK vault.l FROM PUBLIC$$);
 
+-- The tables are written by the extension alone, whatever has been granted on them.
+GRANT ALL ON link.link, link.privilege TO regress_link_a;
+SET ROLE regress_link_a;
+INSERT INTO link.privilege SELECT p.* FROM link.privilege p LIMIT 1;
+UPDATE link.link SET type = 'FS';
+UPDATE link.privilege SET grantee = 'regress_link_a';
+DELETE FROM link.link;
+DELETE FROM link.privilege;
+TRUNCATE link.link, link.privilege;
+ALTER TABLE link.link DISABLE TRIGGER ALL;
+RESET ROLE;
+TRUNCATE link.privilege;
+REVOKE ALL ON link.link, link.privilege FROM regress_link_a;
+
 DROP OWNED BY regress_link_a, regress_link_b, regress_link_c;
 SELECT * FROM pg_temp.grants();
 DROP SCHEMA vault CASCADE;
