@@ -94,7 +94,12 @@ fi
 
 if [ "${1:-}" != regress ]; then
 	step services
-	if [ -n "${LINK_S3_ENDPOINT:-}" ]; then
+	# those that the tests to be run ask for
+	asked() { [ "${#tests[@]}" = 0 ] || (cd "$LINK_WORK/build" && grep -qF "$1" "${tests[@]}"); }
+	tests=("$@")
+	if ! asked need_s3 && ! asked LINK_S3_; then
+		:
+	elif [ -n "${LINK_S3_ENDPOINT:-}" ]; then
 		install_packages awscli
 	elif ! { ceph_packages && ceph_start "$LINK_WORK/ceph"; }; then
 		say "Ceph radosgw could not be started"
@@ -102,9 +107,7 @@ if [ "${1:-}" != regress ]; then
 	fi
 
 	for service in $services; do
-		# those that the tests to be run ask for
-		(cd "$LINK_WORK/build" && grep -qF "need_service('$service')" "${@:-$(ls test/t/*.pl)}" 2>/dev/null) ||
-			[ $# = 0 ] || continue
+		asked "need_service('$service')" || continue
 		if "${service}_packages" && "${service}_start" "$LINK_WORK/$service"; then
 			LINK_SERVICES="$LINK_SERVICES $service"
 		else
