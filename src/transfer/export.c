@@ -16,11 +16,8 @@
 #include "commands/copy.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "tcop/dest.h"
-#include "tcop/tcopprot.h"
 #include "utils/lsyscache.h"
-#include "utils/snapmgr.h"
 
 #include "catalog/privileges.h"
 #include "catalog/use.h"
@@ -29,6 +26,7 @@
 #include "provider/provider.h"
 #include "transfer/options.h"
 #include "transfer/progress.h"
+#include "transfer/select.h"
 #include "transfer/transfer.h"
 #include "transfer/verb.h"
 
@@ -130,58 +128,7 @@ upload_undo(Upload *upload)
 		link_abort(writer);
 }
 
-/* ---- the query ---- */
-
-/* One SELECT that reads only (SECURITY 31), planned as COPY would. */
-static PlannedStmt *
-plan_query(const char *query)
-{
-	ErrorContextCallback position = {error_context_stack, link_verb_text_position, unconstify(char *, query)};
-	List	   *statements;
-	Query	   *analyzed;
-	PlannedStmt *plan;
-
-	error_context_stack = &position;
-	statements = pg_parse_query(query);
-	if (statements == NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("the query is empty")));
-	if (list_length(statements) > 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("the query holds more than one statement")));
-	if (!IsA(linitial_node(RawStmt, statements)->stmt, SelectStmt))
-		ereport(ERROR,
-				(errcode(ERRCODE_SYNTAX_ERROR),
-				 errmsg("only the rows of a SELECT, VALUES, TABLE or WITH query can be written to a link")));
-
-	statements = pg_analyze_and_rewrite_fixedparams(linitial_node(RawStmt, statements),
-													query, NULL, 0, NULL);
-	if (list_length(statements) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_LINK_UNSUPPORTED),
-				 errmsg("rules that change the query are not supported for writing to a link")));
-	analyzed = linitial_node(Query, statements);
-	if (analyzed->commandType != CMD_SELECT)
-		ereport(ERROR,
-				(errcode(ERRCODE_LINK_UNSUPPORTED),
-				 errmsg("SELECT INTO a table is not supported for writing to a link")));
-	if (analyzed->hasModifyingCTE)
-		ereport(ERROR,
-				(errcode(ERRCODE_LINK_UNSUPPORTED),
-				 errmsg("data-modifying statements in WITH are not supported for writing to a link")));
-
-	plan = pg_plan_query(analyzed, query, CURSOR_OPT_PARALLEL_OK, NULL);
-
-	/* Locks are in the plan wherever the query has them, views included. */
-	if (plan->rowMarks != NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_LINK_UNSUPPORTED),
-				 errmsg("FOR UPDATE and FOR SHARE are not supported for writing to a link")));
-	error_context_stack = position.previous;
-	return plan;
-}
+/* ---- messages ---- */
 
 /* An output's drain. */
 static void
@@ -275,33 +222,6 @@ receiver_destroy(DestReceiver *self)
 {
 }
 
-/*
- * Start the query at a snapshot that sees what the caller's transaction has
- * done so far; its permissions are checked here.
- */
-static QueryDesc *
-start_query(const char *query, RowReceiver *receiver)
-{
-	PlannedStmt *plan = plan_query(query);
-	QueryDesc  *desc;
-
-	PushCopiedSnapshot(GetActiveSnapshot());
-	UpdateActiveSnapshotCommandId();
-	desc = CreateQueryDesc(plan, query, GetActiveSnapshot(), InvalidSnapshot,
-						   &receiver->base, NULL, NULL, 0);
-	ExecutorStart(desc, 0);
-	return desc;
-}
-
-static void
-end_query(QueryDesc *desc)
-{
-	ExecutorFinish(desc);
-	ExecutorEnd(desc);
-	FreeQueryDesc(desc);
-	PopActiveSnapshot();
-}
-
 static void
 write_rows(QueryDesc *desc, const LinkTransferOptions *wanted, const CopyFormatOptions *options,
 		   RowReceiver *receiver, Upload *upload)
@@ -324,7 +244,7 @@ write_rows(QueryDesc *desc, const LinkTransferOptions *wanted, const CopyFormatO
 }
 
 static List *
-export(const char *query, const LinkName *link, const char *path, List *options)
+export(RawStmt *statement, const char *query, const LinkName *link, const char *path, List *options)
 {
 	LinkObjectResult *result = palloc0(sizeof(LinkObjectResult));
 	RowReceiver receiver = {
@@ -336,6 +256,7 @@ export(const char *query, const LinkName *link, const char *path, List *options)
 	LinkTransferOptions wanted;
 	CopyFormatOptions copy = {0};
 	LinkRow    *row;
+	PlannedStmt *plan;
 	QueryDesc  *desc;
 	Upload	   *upload;
 
@@ -344,13 +265,16 @@ export(const char *query, const LinkName *link, const char *path, List *options)
 	ProcessCopyOptions(NULL, &copy, false, wanted.copy);
 	row = link_lookup_name(link, LINK_ACL_WRITE);
 
-	desc = start_query(query, &receiver);
+	if (statement == NULL)
+		statement = link_select_parse(query);
+	plan = link_select_plan(link_select_analyze(statement, query), query);
+	desc = link_select_start(plan, query, &receiver.base);
 	upload = upload_begin(row, path, wanted.overwrite);
 	link_progress_begin(false, InvalidOid);
 	PG_TRY();
 	{
 		write_rows(desc, &wanted, &copy, &receiver, upload);
-		end_query(desc);
+		link_select_end(desc);
 		upload_prepare(upload);
 		upload_publish(upload);
 	}
@@ -373,14 +297,14 @@ export(const char *query, const LinkName *link, const char *path, List *options)
 }
 
 List *
-link_export(const char *query, int query_offset,
+link_export(RawStmt *statement, const char *query,
 			const LinkName *link, const char *path, List *options)
 {
 	List	   *results = NIL;
 
 	LINK_USE_BEGIN(LINK_VERB_SELECT_INTO, path);
 	{
-		results = export(query, link, path, options);
+		results = export(statement, query, link, path, options);
 	}
 	LINK_USE_END();
 	return results;

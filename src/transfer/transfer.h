@@ -36,10 +36,10 @@ typedef struct LinkObjectResult
 
 /*
  * Run one SELECT as the current user at the current snapshot and write its
- * rows to 'path'.  'query' is the text; 'query_offset' is where it begins in
- * the user's statement, for error positions.  List of LinkObjectResult *.
+ * rows to 'path'.  'statement' is 'query' parsed, which is then scribbled on;
+ * NULL: to be parsed here.  List of LinkObjectResult *.
  */
-extern List *link_export(const char *query, int query_offset,
+extern List *link_export(RawStmt *statement, const char *query,
 						 const LinkName *link, const char *path, List *options);
 
 /*

@@ -1,0 +1,36 @@
+/*-------------------------------------------------------------------------
+ *
+ * select.h
+ *	  The query of an export: one SELECT that only reads (SECURITY 31).
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_SELECT_H
+#define LINK_SELECT_H
+
+#include "postgres.h"
+
+#include "executor/execdesc.h"
+#include "nodes/parsenodes.h"
+#include "nodes/plannodes.h"
+#include "tcop/dest.h"
+
+/* One statement, of any kind; 42601 for none, or several. */
+extern RawStmt *link_select_parse(const char *text);
+
+/*
+ * 42601 for a statement that is no SELECT, VALUES, TABLE or WITH; 0A000 for one
+ * that would write, or lock rows.  'text' is what it was parsed from: errors point
+ * into it.  The statement is scribbled on.
+ */
+extern Query *link_select_analyze(RawStmt *statement, const char *text);
+extern PlannedStmt *link_select_plan(Query *query, const char *text);
+
+/*
+ * Start it at a snapshot that sees what the caller's transaction has done so
+ * far; its permissions are checked here.  Rows go to 'receiver' when it runs.
+ */
+extern QueryDesc *link_select_start(PlannedStmt *plan, const char *text, DestReceiver *receiver);
+extern void link_select_end(QueryDesc *desc);
+
+#endif							/* LINK_SELECT_H */
