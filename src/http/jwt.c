@@ -5,16 +5,17 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "postgres.h"
+#include "http/jwt.h"
 
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
-#include "http/jwt.h"
-
 /* Enough for RSA keys of 16,384 bits. */
 #define MAX_SIGNATURE 2048
+
+/* The longest that Google takes. */
+#define ASSERTION_LIFETIME 3600
 
 void
 link_base64url(StringInfo out, const void *data, Size len)
@@ -80,4 +81,50 @@ link_jwt_rs256(StringInfo out, const char *header, const char *claims,
 	EVP_MD_CTX_free(context);
 	EVP_PKEY_free(key);
 	return done;
+}
+
+/* "name":"text", escaped (RFC 8259, section 7) */
+static void
+append_member(StringInfo out, const char *name, const char *text)
+{
+	appendStringInfo(out, "\"%s\":\"", name);
+	for (; *text; text++)
+	{
+		if (*text == '"' || *text == '\\')
+			appendStringInfo(out, "\\%c", *text);
+		else if ((unsigned char) *text < ' ')
+			appendStringInfo(out, "\\u%04x", *text);
+		else
+			appendStringInfoChar(out, *text);
+	}
+	appendStringInfoChar(out, '"');
+}
+
+/* https://developers.google.com/identity/protocols/oauth2/service-account#authorizingrequests */
+bool
+link_jwt_assertion(StringInfo out, const LinkJwtAssertion *assertion,
+				   const char *private_key, const char **problem)
+{
+	StringInfoData header;
+	StringInfoData claims;
+
+	initStringInfo(&header);
+	appendStringInfoString(&header, "{\"alg\":\"RS256\",\"typ\":\"JWT\"");
+	if (assertion->key_id)
+	{
+		appendStringInfoChar(&header, ',');
+		append_member(&header, "kid", assertion->key_id);
+	}
+	appendStringInfoChar(&header, '}');
+
+	initStringInfo(&claims);
+	appendStringInfoChar(&claims, '{');
+	append_member(&claims, "iss", assertion->issuer);
+	appendStringInfoChar(&claims, ',');
+	append_member(&claims, "scope", assertion->scope);
+	appendStringInfoChar(&claims, ',');
+	append_member(&claims, "aud", assertion->audience);
+	appendStringInfo(&claims, ",\"exp\":%lld,\"iat\":%lld}",
+					 (long long) assertion->now + ASSERTION_LIFETIME, (long long) assertion->now);
+	return link_jwt_rs256(out, header.data, claims.data, private_key, problem);
 }

@@ -21,6 +21,6 @@ done
 "${CC:-cc}" -std=gnu99 -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
 	-Wno-missing-field-initializers -fwrapv -fno-strict-aliasing -O1 -g -D_GNU_SOURCE -DFRONTEND \
 	-I"$src" -I"$("$pg_config" --includedir-server)" \
-	-o "$work/unit" "$here/unit.c" "$src/http/url.c" "$src/http/sigv4.c" \
+	-o "$work/unit" "$here/unit.c" "$src"/http/{url,sigv4,shared_key,jwt}.c \
 	"$libs/libpgcommon.a" "$libs/libpgport.a" -lcrypto -lm -lpthread
 "$work/unit"

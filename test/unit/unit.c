@@ -1,17 +1,21 @@
 /*-------------------------------------------------------------------------
  *
  * unit.c
- *	  Tests of url.c and sigv4.c, as TAP.
+ *	  Tests of url.c, sigv4.c, shared_key.c and jwt.c, as TAP.
  *
- * The signatures are AWS's own: the four examples of "Signature Calculations
- * for the Authorization Header" (S3 API reference) and cases of its Signature
- * Version 4 test suite.  S3 does not normalise paths, so the suite's cases for
- * that are not here.
+ * The signatures are the vendors' own.  AWS: the four examples of "Signature
+ * Calculations for the Authorization Header" (S3 API reference) and cases of its
+ * Signature Version 4 test suite.  S3 does not normalise paths, so the suite's
+ * cases for that are not here.  For the others the source is beside each.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres_fe.h"
 
+#include "common/base64.h"
+
+#include "http/jwt.h"
+#include "http/shared_key.h"
 #include "http/sigv4.h"
 #include "http/url.h"
 
@@ -247,6 +251,230 @@ test_intermediate_texts(void)
 }
 
 /*
+ * Azure's Shared Key.
+ */
+
+#define MS_2015 {"x-ms-version", "2015-02-21"}, {"x-ms-date", "Fri, 26 Jun 2015 23:39:12 GMT"}
+#define SIGNED_2015 "x-ms-date:Fri, 26 Jun 2015 23:39:12 GMT\nx-ms-version:2015-02-21\n"
+#define GET_NOTHING "GET\n\n\n\n\n\n\n\n\n\n\n\n"
+
+/*
+ * https://learn.microsoft.com/en-us/rest/api/storageservices/authorize-with-shared-key
+ * (which gives no key); then https://github.com/Azure/go-autorest,
+ * autorest/authorization_storage_test.go, with key and signature.  The last one
+ * has every place filled, by the page's list of them, signed by Python's hmac.
+ */
+static const struct
+{
+	const char *name;
+	LinkSharedKeyRequest request;
+	LinkSigV4Pair query[MAX_PAIRS];
+	LinkSigV4Pair headers[12];
+	const char *to_sign;
+	const char *signature;		/* with the key "YmFy"; or NULL */
+}			shared_keys[] =
+{
+	{
+		"container metadata", {"myaccount", "GET", "/mycontainer"},
+		{{"restype", "container"}, {"comp", "metadata"}, {"timeout", "20"}}, {MS_2015},
+		GET_NOTHING SIGNED_2015 "/myaccount/mycontainer\ncomp:metadata\nrestype:container\ntimeout:20"
+	},
+	{
+		"no length of nothing", {"myaccount", "PUT", "/mycontainer"},
+		{{"restype", "container"}, {"timeout", "30"}}, {MS_2015},
+		"PUT\n\n\n\n\n\n\n\n\n\n\n\n" SIGNED_2015 "/myaccount/mycontainer\nrestype:container\ntimeout:30"
+	},
+	{
+		"list of blobs", {"myaccount", "GET", "/mycontainer"},
+		{{"restype", "container"}, {"comp", "list"}, {"include", "snapshots"}, {"include", "metadata"},
+		{"include", "uncommittedblobs"}}, {MS_2015},
+		GET_NOTHING SIGNED_2015 "/myaccount/mycontainer\ncomp:list\ninclude:metadata,snapshots,uncommittedblobs\nrestype:container"
+	},
+	{
+		"blob", {"myaccount", "GET", "/mycontainer/myblob"}, {{0}}, {MS_2015},
+		GET_NOTHING SIGNED_2015 "/myaccount/mycontainer/myblob"
+	},
+	{
+		"TestNewSharedKeyAuthorizer", {"golangrocksonazure", "GET", "/some/blob.dat"}, {{0}},
+		{{"accept-charset", "UTF-8"}, {"content-type", "application/json"}, {"x-ms-date", "Wed, 23 Sep 2015 16:40:05 GMT"},
+		{"x-ms-version", "2015-02-21"}, {"accept", "application/json;odata=nometadata"}},
+		"GET\n\n\n\n\napplication/json\n\n\n\n\n\n\nx-ms-date:Wed, 23 Sep 2015 16:40:05 GMT\nx-ms-version:2015-02-21\n"
+		"/golangrocksonazure/some/blob.dat",
+		"nYRqgbumDOTPs+Vv1FLH+hm0KPjwwt+Fmj/i16W+lO0="
+	},
+	{
+		"TestNewSharedKeyAuthorizerWithRoot", {"golangrocksonazure", "GET", "/"},
+		{{"comp", "properties"}, {"restype", "service"}},
+		{{"accept-charset", "UTF-8"}, {"content-type", "application/json"}, {"x-ms-date", "Tue, 10 Mar 2020 10:04:41 GMT"},
+		{"x-ms-version", "2018-11-09"}, {"accept", "application/json;odata=nometadata"}},
+		"GET\n\n\n\n\napplication/json\n\n\n\n\n\n\nx-ms-date:Tue, 10 Mar 2020 10:04:41 GMT\nx-ms-version:2018-11-09\n"
+		"/golangrocksonazure/\ncomp:properties\nrestype:service",
+		"BfdIC0K5OwkRbZjewqRXgjQJ2PBMZDoaBCCL3qhrEIs="
+	},
+	{
+		"every header", {"acct", "PUT", "/c/a%20b%2Bc", 11}, {{"comp", "block"}, {"blockid", "QUJD+w=="}},
+		{{"range", "bytes=0-9"}, {"x-ms-version", "2021-12-02"}, {"content-md5", "sQqNsWTgdUEFt6mb5y4/5Q=="},
+			{"if-none-match", "*"}, {"if-match", "\"e\""}, {"date", "d"}, {"content-encoding", "gzip"}, {"content-language", "en"},
+		{"content-type", "text/plain"}, {"if-modified-since", "m"}, {"if-unmodified-since", "u"}, {"x-ms-blob-type", "BlockBlob"}},
+		"PUT\ngzip\nen\n11\nsQqNsWTgdUEFt6mb5y4/5Q==\ntext/plain\nd\nm\n\"e\"\n*\nu\nbytes=0-9\n"
+		"x-ms-blob-type:BlockBlob\nx-ms-version:2021-12-02\n/acct/c/a%20b%2Bc\nblockid:QUJD+w==\ncomp:block",
+		"qU0c5zHutXaFo/zeAIHQK5YYFUfFLy1kEWcda37zVIo="
+	},
+};
+
+static void
+test_shared_key(void)
+{
+	StringInfoData out;
+	const char *problem;
+	char		long_key[400];
+
+	initStringInfo(&out);
+	for (int i = 0; i < lengthof(shared_keys); i++)
+	{
+		LinkSharedKeyRequest request = shared_keys[i].request;
+		const char *name = shared_keys[i].name;
+
+		request.query = shared_keys[i].query;
+		request.n_query = count_pairs(shared_keys[i].query);
+		request.headers = shared_keys[i].headers;
+		while (request.n_headers < lengthof(shared_keys[i].headers) && request.headers[request.n_headers].name)
+			request.n_headers++;
+		resetStringInfo(&out);
+		link_shared_key_string_to_sign(&request, &out);
+		check_text(out.data, shared_keys[i].to_sign, name);
+		if (shared_keys[i].signature == NULL)
+			continue;
+		resetStringInfo(&out);
+		check(link_shared_key_authorization(&request, "YmFy", &out, &problem), name);
+		check_text(out.data, psprintf("SharedKey %s:%s", request.account, shared_keys[i].signature), name);
+	}
+
+	memset(long_key, 'A', sizeof(long_key) - 1);
+	long_key[sizeof(long_key) - 1] = '\0';
+	resetStringInfo(&out);
+	check(!link_shared_key_authorization(&shared_keys[0].request, "no base64!", &out, &problem), "a key that is not base64");
+	check_text(problem, "It is not base64.", "  why");
+	check(!link_shared_key_authorization(&shared_keys[0].request, "", &out, &problem) &&
+		  !link_shared_key_authorization(&shared_keys[0].request, long_key, &out, &problem) && out.len == 0, "or none, or too long");
+}
+
+/*
+ * JSON Web Tokens.
+ */
+
+/* The key of RFC 7515, A.2.1 (https://www.rfc-editor.org/rfc/rfc7515#appendix-A.2), as PEM: published, so no secret. */
+static const char *const rfc_key =
+	"-----BEGIN PRIVATE KEY-----\n"
+	"MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQCh+BYK4uPJtGXO\n"
+	"jS1lYmM2K5J9vinh8CR3/BYlzJChNuOL2TSXxbbqY913EeZ8dCn5VrD7io8ImtxL\n"
+	"aYk8wTM/U+3QGbh3hCUv7JFP5IV3aVlL6kKA0ywPVb9ilE8TA5a8bpvfbr3SvaNn\n"
+	"juygxmj3AbONv/s4yDQs4v5tJ/reSlpIdJed1LnPmt7Ex1sFhSwsD174pcF1A5L5\n"
+	"ROjtZMEQxrZHYJqkeDrrnGya11UxMFBji4NmXG9veoKjlnAqH2QbgtPr8jkiGUkf\n"
+	"toaHLFcW9Qr4NY2ai50Xw0Byj3+H2JoY2PyrZ62EWQwuz3WTOTY8BwNNb2BvniHg\n"
+	"VFbK5emhAgMBAAECggEAEq5xpGnNCivDflJsRQBXHx1hdR1k6Ulwe2JZD50LpXyW\n"
+	"PEAeP88vLNO97IjlA7/GQ5sLKMgvfTeXZx9SE+7YwVol2NXOoAJe46sui395IW/G\n"
+	"O+pWJ1O0BkTGoVEn2bKVRUCgu+GjBVaYLU6f3l9kJfFNS3E0QbVdxzubSu3Mkqzj\n"
+	"kn439X0M/V51gfpRLI9JYanrC4D4qAdGcopV/0ZHHzQlBjudU2QvXt4ehNYTCBr6\n"
+	"XCLQUShb1juUO1ZdiYoFaFQT5Tw8bGUl/x/jTj3ccPDVZFD9pIuhLhBOneufuBiB\n"
+	"4cS98l2SR/RQyGWSeWjnczT0QU91p1DhOVRuOopznQKBgQDgHMQQ60imZV1URk0K\n"
+	"pLttoLhyt3SmqdEf/kgHePDdtzEafpAu+cS191R2JiuoF2yzWXnwFDcqGigp5BNr\n"
+	"0AHQfD8/Lk8l1Mk09jxxCfui5nYooNyac8YFjm3vItzVCVDnEd3BbVWG8qf6deqE\n"
+	"lMGAg+C2V0L4oNXnP7LZcPAZRwKBgQC5A8R+CZW2MvRTLLHzwZkUXV866cff7tx6\n"
+	"kqa0finGG0KgeqlaZPxgCZnFp7AeAcCMtiynVlJ7vMVgePsLq6XtON4tB5kP9jAP\n"
+	"rq3rbAOal78eUH5OcED6eNuCV8ixEu1eWcPNCS/l1OW1EnXUEoEHKl54Xrrz2uNw\n"
+	"kgMTP1FZ1wKBgAcCn1dwJKufzBWQxWQp1vsM5fggqPN1qGb5y0MAk3g7/Ls5bkUp\n"
+	"5u9SN0Ai3Ya6hNnvWJMb7sXQX6U/zyO2M/hTip7tUeh7CXgwo59dkpN75gJLVds2\n"
+	"9+DAncu3KXU4f2Fa+7bLNrur53k8KwPOq2bbuTG69QtV7Jr5MR0AHWKNAoGBAIf/\n"
+	"evpitUf+4JYbLpvNXWcY052Mpz22aR84mY3nh3F2LF2mjMJDpTg7FmuyPcVw6EcG\n"
+	"yoAe9fa65iNqCq+jdw6PVNGo2hxfjSiZ8IIzHdsPXI89//pMjZcQK9r+CCoRjaZj\n"
+	"OYiIDktVWZzmevJuv6WywUqd57LE3Zar3dLSIkx1AoGAIYd7DHOhrWvxkwPQsRM2\n"
+	"tOgrjbcrfvtQJipd+DlcxyVuuM9sQLdgjVk2oy26F0EmpScGLq2MowX7fhd/QJQ3\n"
+	"ydy5cY7YIBi87w93IKLEdfnbJtoOPLUW0ITrJReOgo1cq9SbsxYawBgfp/gh6A56\n"
+	"03k2+ZQwVK0JKSHuLFkuQ3U=\n"
+	"-----END PRIVATE KEY-----\n";
+
+/* A.2.1, the signature of this key and these two texts; the line ends are the RFC's. */
+static const char *const rfc_header = "{\"alg\":\"RS256\"}";
+static const char *const rfc_claims = "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}";
+static const char *const rfc_token =
+	"eyJhbGciOiJSUzI1NiJ9."
+	"eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
+	"cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Q"
+	"c_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTy"
+	"WzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwu"
+	"sC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5A"
+	"XLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw";
+
+/*
+ * https://developers.google.com/identity/protocols/oauth2/service-account#authorizingrequests:
+ * the header and the claim set as the page has them, and as it encodes them.
+ */
+static const LinkJwtAssertion google = {
+	NULL, "761326798069-r5mljlln1rd4lrbhg75efgigp36m78j5@developer.gserviceaccount.com",
+	"https://www.googleapis.com/auth/prediction", "https://accounts.google.com/o/oauth2/token", 1328550785
+};
+static const char *const google_token =
+	"eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9."
+	"eyJpc3MiOiI3NjEzMjY3OTgwNjktcjVtbGpsbG4xcmQ0bHJiaGc3NWVmZ2lncDM2bTc4ajVAZGV2"
+	"ZWxvcGVyLmdzZXJ2aWNlYWNjb3VudC5jb20iLCJzY29wZSI6Imh0dHBzOi8vd3d3Lmdvb2dsZWFw"
+	"aXMuY29tL2F1dGgvcHJlZGljdGlvbiIsImF1ZCI6Imh0dHBzOi8vYWNjb3VudHMuZ29vZ2xlLmNv"
+	"bS9vL29hdXRoMi90b2tlbiIsImV4cCI6MTMyODU1NDM4NSwiaWF0IjoxMzI4NTUwNzg1fQ" ".";
+
+/* Without its signature, as texts; the token is none of ours if it has no two dots. */
+static char *
+decode_token(const char *token)
+{
+	StringInfoData text;
+
+	initStringInfo(&text);
+	for (int part = 0; part < 2 && strchr(token, '.'); part++)
+	{
+		size_t		len = strchr(token, '.') - token;
+		char		padded[2048];
+		char		bytes[2048];
+		int			n;
+
+		snprintf(padded, sizeof(padded), "%.*s%s", (int) len, token, &"==="[(len + 3) % 4]);
+		for (char *p = padded; *p; p++)
+			*p = *p == '-' ? '+' : *p == '_' ? '/' : *p;
+		n = pg_b64_decode(padded, (int) strlen(padded), (void *) bytes, sizeof(bytes));
+		appendStringInfo(&text, "%.*s\n", Max(n, 0), bytes);
+		token += len + 1;
+	}
+	return text.data;
+}
+
+static void
+test_tokens(void)
+{
+	LinkJwtAssertion assertion = google;
+	StringInfoData out;
+	const char *problem;
+
+	initStringInfo(&out);
+	check(link_jwt_rs256(&out, rfc_header, rfc_claims, rfc_key, &problem), "RFC 7515, A.2 is signed");
+	check_text(out.data, rfc_token, "  the RFC's signature");
+
+	resetStringInfo(&out);
+	check(link_jwt_assertion(&out, &assertion, rfc_key, &problem), "Google's example is signed");
+	out.data[Min(out.len, strlen(google_token))] = '\0';
+	check_text(out.data, google_token, "  header and claim set of the page");
+
+	assertion.key_id = "370ab79b4513eb9bad7c9bd16a95cb76b5b2a56a";
+	assertion.issuer = "a\"b\\c\n";
+	resetStringInfo(&out);
+	check(link_jwt_assertion(&out, &assertion, rfc_key, &problem), "an assertion with a key id");
+	check_text(decode_token(out.data),
+			   "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"kid\":\"370ab79b4513eb9bad7c9bd16a95cb76b5b2a56a\"}\n"
+			   "{\"iss\":\"a\\\"b\\\\c\\u000a\",\"scope\":\"https://www.googleapis.com/auth/prediction\","
+			   "\"aud\":\"https://accounts.google.com/o/oauth2/token\",\"exp\":1328554385,\"iat\":1328550785}\n",
+			   "  names it, and escapes what JSON demands");
+	check(!link_jwt_assertion(&out, &assertion, "no key", &problem), "no key, no token");
+	check_text(problem, "It is not a private RSA key in PEM form.", "  why");
+}
+
+/*
  * URLs.
  */
 
@@ -351,6 +579,8 @@ main(void)
 	for (int i = 0; i < lengthof(suites); i++)
 		test_vectors(&suites[i]);
 	test_intermediate_texts();
+	test_shared_key();
+	test_tokens();
 	test_good_urls();
 	test_bad_urls();
 	test_encoding();

@@ -12,14 +12,11 @@
 
 #include <time.h>
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
-#include "common/base64.h"
 #include "utils/timestamp.h"
 
 #include "catalog/seal.h"
 #include "errors.h"
+#include "http/shared_key.h"
 #include "provider/azure/azure.h"
 #include "provider/token.h"
 
@@ -36,80 +33,6 @@
 #define METADATA_URL "http://169.254.169.254"
 #define METADATA_VARIABLE "AZURE_POD_IDENTITY_AUTHORITY_HOST"
 #define METADATA_PATH "/metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fstorage.azure.com%2F"
-
-#define MAX_KEY 256
-
-static const char *
-header_value(const LinkS3Request *request, const char *name)
-{
-	for (int i = 0; i < request->n_headers; i++)
-		if (strcmp(request->headers[i].name, name) == 0)
-			return request->headers[i].value;
-	return "";
-}
-
-static int
-compare_pairs(const void *a, const void *b)
-{
-	return strcmp(((const LinkSigV4Pair *) a)->name, ((const LinkSigV4Pair *) b)->name);
-}
-
-/*
- * The text that is signed.  'ms' are the headers that begin with x-ms-, of the
- * request and of the signing; all values are as they are sent.
- */
-static void
-string_to_sign(const LinkS3Request *request, const char *account, LinkSigV4Pair *ms, int n_ms, StringInfo out)
-{
-	static const char *const standard[] = {"content-encoding", "content-language", NULL, "content-md5",
-	"content-type", "date", "if-modified-since", "if-match", "if-none-match", "if-unmodified-since", "range"};
-	LinkSigV4Pair query[LINK_S3_MAX_QUERY];
-
-	appendStringInfo(out, "%s\n", request->http.method);
-	for (int i = 0; i < lengthof(standard); i++)
-	{
-		if (standard[i])
-			appendStringInfo(out, "%s\n", header_value(request, standard[i]));
-		else if (request->http.body_length > 0)
-			appendStringInfo(out, "%zu\n", request->http.body_length);
-		else
-			appendStringInfoChar(out, '\n');
-	}
-	qsort(ms, n_ms, sizeof(LinkSigV4Pair), compare_pairs);
-	for (int i = 0; i < n_ms; i++)
-		appendStringInfo(out, "%s:%s\n", ms[i].name, ms[i].value);
-	appendStringInfo(out, "/%s%s", account, request->encoded_path);
-	memcpy(query, request->query, request->n_query * sizeof(LinkSigV4Pair));
-	qsort(query, request->n_query, sizeof(LinkSigV4Pair), compare_pairs);
-	for (int i = 0; i < request->n_query; i++)
-		appendStringInfo(out, "\n%s:%s", query[i].name, query[i].value);
-}
-
-/* "SharedKey account:signature" */
-static char *
-shared_key(const LinkS3Session *s3, const char *key, const char *text)
-{
-	const char *account = link_option_string(s3->base.options, "account_name", "");
-	uint8		bytes[MAX_KEY];
-	uint8		mac[EVP_MAX_MD_SIZE];
-	unsigned int mac_len;
-	char		signature[64];
-	int			key_len = strlen(key) < MAX_KEY ? pg_b64_decode(key, (int) strlen(key), (void *) bytes, sizeof(bytes)) : -1;
-	int			len;
-
-	if (key_len <= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_LINK_BAD_OPTION),
-				 errmsg("\"account_key\" of link %s is not base64", s3->base.link_name)));
-	if (HMAC(EVP_sha256(), bytes, key_len, (const unsigned char *) text, strlen(text), mac, &mac_len) == NULL)
-		mac_len = 0;
-	explicit_bzero(bytes, sizeof(bytes));
-	len = mac_len > 0 ? pg_b64_encode((void *) mac, mac_len, signature, sizeof(signature) - 1) : -1;
-	if (len < 0)
-		elog(ERROR, "could not sign a request");
-	signature[len] = '\0';
-	return psprintf("SharedKey %s:%s", account, signature);
-}
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110), whatever the locale */
 static char *
@@ -128,31 +51,46 @@ void
 link_azure_sign(LinkS3Request *request, const LinkS3Credentials *credentials)
 {
 	LinkS3Session *s3 = request->session;
-	LinkSigV4Pair ms[LINK_S3_MAX_HEADERS + 2];
-	StringInfoData text;
-	char	   *value = NULL;
-	int			n = 0;
+	LinkSigV4Pair headers[LINK_S3_MAX_HEADERS + 2];
+	StringInfoData value;
+	int			n = request->n_headers;
 
-	ms[n++] = (LinkSigV4Pair) {"x-ms-date", http_date(time(NULL))};
-	ms[n++] = (LinkSigV4Pair) {"x-ms-version", API_VERSION};
-	for (int i = 0; i < n; i++)
-		link_http_header(&request->http, ms[i].name, ms[i].value);
+	memcpy(headers, request->headers, n * sizeof(LinkSigV4Pair));
+	headers[n++] = (LinkSigV4Pair) {"x-ms-date", http_date(time(NULL))};
+	headers[n++] = (LinkSigV4Pair) {"x-ms-version", API_VERSION};
+	for (int i = request->n_headers; i < n; i++)
+		link_http_header(&request->http, headers[i].name, headers[i].value);
+	initStringInfo(&value);
 	if (credentials->bearer)
-		value = psprintf("Bearer %s", credentials->bearer);
+	{
+		/* at once: what is copied to grow is not wiped */
+		enlargeStringInfo(&value, (int) strlen(credentials->bearer) + 8);
+		appendStringInfo(&value, "Bearer %s", credentials->bearer);
+	}
 	else if (credentials->secret_access_key)
 	{
-		for (int i = 0; i < request->n_headers; i++)
-			if (strncmp(request->headers[i].name, "x-ms-", 5) == 0)
-				ms[n++] = request->headers[i];
-		initStringInfo(&text);
-		string_to_sign(request, credentials->access_key_id, ms, n, &text);
-		value = shared_key(s3, credentials->secret_access_key, text.data);
+		LinkSharedKeyRequest to_sign = {
+			.account = credentials->access_key_id,
+			.method = request->http.method,
+			.encoded_path = request->encoded_path,
+			.body_length = request->http.body_length,
+			.query = request->query,
+			.n_query = request->n_query,
+			.headers = headers,
+			.n_headers = n,
+		};
+		const char *problem;
+
+		if (!link_shared_key_authorization(&to_sign, credentials->secret_access_key, &value, &problem))
+			ereport(ERROR,
+					(errcode(ERRCODE_LINK_BAD_OPTION),
+					 errmsg("\"account_key\" of link %s cannot be used", s3->base.link_name),
+					 errdetail("%s", problem)));
 	}
-	if (value)
-	{
-		link_http_header(&request->http, "authorization", value);
-		explicit_bzero(value, strlen(value));
-	}
+	if (value.len > 0)
+		link_http_header(&request->http, "authorization", value.data);
+	explicit_bzero(value.data, value.len);
+	pfree(value.data);
 }
 
 /*

@@ -223,10 +223,7 @@ hmac_credentials(LinkS3Session *s3, LinkS3Credentials *credentials)
 				 errhint("Set them with ALTER LINK ... SET CREDENTIALS.")));
 }
 
-/*
- * A service account proves itself by a JWT that it signs (RFC 7523).
- * https://developers.google.com/identity/protocols/oauth2/service-account#authorizingrequests
- */
+/* A service account proves itself by a JWT that it signs (RFC 7523). */
 static char *
 account_token(LinkS3Session *s3, TimestampTz *expires)
 {
@@ -236,34 +233,23 @@ account_token(LinkS3Session *s3, TimestampTz *expires)
 	const char *headers[][2] = {{"content-type", "application/x-www-form-urlencoded"}};
 	LinkTokenRequest request = {"POST", url, "could not get a token of the service account"};
 	struct json_object *account = parse_account(text);
-	struct json_object *header = json_object_new_object();
-	struct json_object *claims = json_object_new_object();
-	time_t		now = time(NULL);
+	LinkJwtAssertion assertion = {.scope = SCOPE,.audience = url,.now = time(NULL)};
 	StringInfoData form;
 	const char *problem;
 	char	   *answer;
 	long		status;
 
 	check_account(account);
-	json_object_object_add(header, "alg", json_object_new_string("RS256"));
-	json_object_object_add(header, "typ", json_object_new_string("JWT"));
-	json_object_object_add(header, "kid", json_object_new_string(member(account, "private_key_id")));
-	json_object_object_add(claims, "iss", json_object_new_string(member(account, "client_email")));
-	json_object_object_add(claims, "scope", json_object_new_string(SCOPE));
-	json_object_object_add(claims, "aud", json_object_new_string(url));
-	json_object_object_add(claims, "iat", json_object_new_int64(now));
-	json_object_object_add(claims, "exp", json_object_new_int64(now + 3600));
+	assertion.key_id = member(account, "private_key_id");
+	assertion.issuer = member(account, "client_email");
 
 	initStringInfo(&form);
 	appendStringInfoString(&form, "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=");
-	if (!link_jwt_rs256(&form, link_json_text(header), link_json_text(claims),
-						member(account, "private_key"), &problem))
+	if (!link_jwt_assertion(&form, &assertion, member(account, "private_key"), &problem))
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_BAD_CREDENTIALS),
 				 errmsg("the service account key of link %s cannot be used", session->link_name),
 				 errdetail("%s", problem)));
-	json_object_put(header);
-	json_object_put(claims);
 	link_wipe_with_context(CurrentMemoryContext, form.data, form.len);
 	link_options_conceal(session->options, strrchr(form.data, '=') + 1);
 
