@@ -111,6 +111,15 @@ typedef RangeTblEntry LinkTableRights;
 	((void) ExecCheckRTPerms((pstate)->p_rtable, true))
 #endif
 
+/* Only to have core check it: begun for the client, and nothing is sent before the first row. */
+#if PG_VERSION_NUM >= 160000
+#define link_begin_copy_to(pstate, rel, columns) \
+	BeginCopyTo(pstate, rel, NULL, InvalidOid, NULL, false, NULL, columns, NIL)
+#else
+#define link_begin_copy_to(pstate, rel, columns) \
+	BeginCopyTo(pstate, rel, NULL, InvalidOid, NULL, false, columns, NIL)
+#endif
+
 /* Run a query to its end, once; 18 dropped the argument that says "once". */
 #if PG_VERSION_NUM >= 180000
 #define link_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0)

@@ -44,6 +44,7 @@
 #include "guc.h"
 #include "hygiene.h"
 #include "hygiene_text.h"
+#include "statement/copy.h"
 
 static const char *preload = "no";
 
@@ -315,7 +316,11 @@ hygiene_utility(PlannedStmt *pstmt, const char *query_string, bool read_only_tre
 		mark_statement();
 		query_string = left_out_text(CurrentMemoryContext, query_string, pstmt->stmt_location);
 	}
-	if (prev_utility)
+
+	/* the library's one hook here: COPY of links is no command for those that follow */
+	if (link_is_copy(pstmt))
+		link_copy(pstmt, query_string, read_only_tree, completion);
+	else if (prev_utility)
 		prev_utility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);
 	else
 		standard_ProcessUtility(pstmt, query_string, read_only_tree, context, params, environment, dest, completion);

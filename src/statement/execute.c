@@ -389,7 +389,7 @@ run_export(const LinkStatement *statement)
 	List	   *options = transfer_options(statement->u.transfer.clauses, true);
 
 	return transfer_tag("SELECT",
-						link_export(NULL, statement->u.transfer.query,
+						link_export(statement->u.transfer.query,
 									&statement->link, statement->u.transfer.path, options));
 }
 

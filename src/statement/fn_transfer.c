@@ -210,7 +210,7 @@ link_fn_select_into(PG_FUNCTION_ARGS)
 	char	   *path = link_arg_text(fcinfo, 2, "path");
 
 	InitMaterializedSRF(fcinfo, 0);
-	return put_results(fcinfo, link_export(NULL, query, &name, path,
+	return put_results(fcinfo, link_export(query, &name, path,
 										   options_from_args(fcinfo, 3, export_args, lengthof(export_args))));
 }
 

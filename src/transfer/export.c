@@ -16,6 +16,7 @@
 #include "commands/copy.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "parser/parse_node.h"
 #include "tcop/dest.h"
 #include "utils/lsyscache.h"
 
@@ -24,6 +25,7 @@
 #include "errors.h"
 #include "format/format.h"
 #include "provider/provider.h"
+#include "transfer/copy_to.h"
 #include "transfer/options.h"
 #include "transfer/progress.h"
 #include "transfer/select.h"
@@ -243,8 +245,21 @@ write_rows(QueryDesc *desc, const LinkTransferOptions *wanted, const CopyFormatO
 	link_output_flush(&output);
 }
 
+/* The query, which came as a value and has its own positions of errors. */
+static PlannedStmt *
+plan_text(const char *query)
+{
+	ErrorContextCallback position = {error_context_stack, link_verb_text_position, unconstify(char *, query)};
+	PlannedStmt *plan;
+
+	error_context_stack = &position;
+	plan = link_select_plan(link_select_analyze(link_select_parse(query), query), query);
+	error_context_stack = position.previous;
+	return plan;
+}
+
 static List *
-export(RawStmt *statement, const char *query, const LinkName *link, const char *path, List *options)
+export(const LinkCopy *copy, const char *query, const LinkName *link, const char *path, List *options)
 {
 	LinkObjectResult *result = palloc0(sizeof(LinkObjectResult));
 	RowReceiver receiver = {
@@ -254,26 +269,26 @@ export(RawStmt *statement, const char *query, const LinkName *link, const char *
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	LinkTransferOptions wanted;
-	CopyFormatOptions copy = {0};
+	CopyFormatOptions format = {0};
+	ParseState *pstate = make_parsestate(NULL);
 	LinkRow    *row;
 	PlannedStmt *plan;
 	QueryDesc  *desc;
 	Upload	   *upload;
 
-	link_verb_require_allowed("SELECT INTO LINK");
-	link_transfer_options(options, false, path, &wanted);
-	ProcessCopyOptions(NULL, &copy, false, wanted.copy);
+	link_verb_require_allowed(copy ? "COPY TO" : "SELECT INTO LINK");
+	pstate->p_sourcetext = copy ? query : NULL;
+	link_transfer_options(pstate, options, false, path, &wanted);
+	ProcessCopyOptions(pstate, &format, false, wanted.copy);
 	row = link_lookup_name(link, LINK_ACL_WRITE);
 
-	if (statement == NULL)
-		statement = link_select_parse(query);
-	plan = link_select_plan(link_select_analyze(statement, query), query);
+	plan = copy ? link_copy_to_plan(copy) : plan_text(query);
 	desc = link_select_start(plan, query, &receiver.base);
 	upload = upload_begin(row, path, wanted.overwrite);
 	link_progress_begin(false, InvalidOid);
 	PG_TRY();
 	{
-		write_rows(desc, &wanted, &copy, &receiver, upload);
+		write_rows(desc, &wanted, &format, &receiver, upload);
 		link_select_end(desc);
 		upload_prepare(upload);
 		upload_publish(upload);
@@ -297,14 +312,26 @@ export(RawStmt *statement, const char *query, const LinkName *link, const char *
 }
 
 List *
-link_export(RawStmt *statement, const char *query,
-			const LinkName *link, const char *path, List *options)
+link_export(const char *query, const LinkName *link, const char *path, List *options)
 {
 	List	   *results = NIL;
 
 	LINK_USE_BEGIN(LINK_VERB_SELECT_INTO, path);
 	{
-		results = export(statement, query, link, path, options);
+		results = export(NULL, query, link, path, options);
+	}
+	LINK_USE_END();
+	return results;
+}
+
+List *
+link_export_copy(const LinkCopy *copy, const LinkName *link, const char *path)
+{
+	List	   *results = NIL;
+
+	LINK_USE_BEGIN(LINK_VERB_SELECT_INTO, path);
+	{
+		results = export(copy, copy->text, link, path, copy->statement->options);
 	}
 	LINK_USE_END();
 	return results;

@@ -30,7 +30,12 @@
 #include "transfer/verb.h"
 #include "transfer/where.h"
 
-#define VERB "LOAD DATA LINK"
+/* For messages. */
+static const char *
+verb(const LinkCopy *copy)
+{
+	return copy ? "COPY FROM" : "LOAD DATA LINK";
+}
 
 static List *
 column_nodes(List *names)
@@ -50,10 +55,11 @@ column_nodes(List *names)
  * read-only transactions.  What kind of relation it is CopyFrom checks itself.
  */
 static void
-open_target(LinkLoad *load, Oid target)
+open_target(LinkLoad *load, const LinkCopy *copy, Oid target)
 {
-	ParseState *pstate = make_parsestate(NULL);
-	Relation	rel = try_table_open(target, RowExclusiveLock);
+	ParseState *pstate = load->pstate;
+	Relation	rel = copy ? table_openrv(copy->statement->relation, RowExclusiveLock)
+		: try_table_open(target, RowExclusiveLock);
 	ParseNamespaceItem *table;
 	LinkTableRights *rights;
 	ListCell   *cell;
@@ -67,7 +73,9 @@ open_target(LinkLoad *load, Oid target)
 	rights = link_table_rights(table);
 	rights->requiredPerms = ACL_INSERT;
 
-	if (load->options->where)
+	if (copy && copy->statement->whereClause)
+		load->where = link_where_parsed(pstate, table, RelationGetDescr(rel), copy->statement->whereClause);
+	else if (load->options->where)
 		load->where = link_where(pstate, table, RelationGetDescr(rel), load->options->where);
 
 	foreach(cell, CopyGetAttnums(RelationGetDescr(rel), rel, load->columns))
@@ -75,17 +83,17 @@ open_target(LinkLoad *load, Oid target)
 											  lfirst_int(cell) - FirstLowInvalidHeapAttributeNumber);
 	link_check_table_rights(pstate, rights);
 
-	if (check_enable_rls(target, InvalidOid, false) == RLS_ENABLED)
+	if (check_enable_rls(RelationGetRelid(rel), InvalidOid, false) == RLS_ENABLED)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg(VERB " is not supported with row-level security"),
+				 copy ? errmsg("COPY FROM not supported with row-level security")
+				 : errmsg("LOAD DATA LINK is not supported with row-level security"),
 				 errhint("Use INSERT with a SELECT from link.select_from() instead.")));
 
-	PreventCommandDuringRecovery(VERB);
+	PreventCommandDuringRecovery(verb(copy));
 	if (XactReadOnly && !rel->rd_islocaltemp)
-		PreventCommandIfReadOnly(VERB);
+		PreventCommandIfReadOnly(verb(copy));
 
-	load->pstate = pstate;
 	load->rel = rel;
 }
 
@@ -109,8 +117,20 @@ insert_rows(CopyFromState cstate, LinkObjectResult *result, void *arg)
 	CommandCounterIncrement();
 }
 
+/* COPY has a clause for the condition, and may be given the option too. */
+static void
+check_one_condition(const LinkCopy *copy, const LinkTransferOptions *wanted)
+{
+	if (copy && copy->statement->whereClause && wanted->where)
+		ereport(ERROR,
+				(errcode(ERRCODE_SYNTAX_ERROR),
+				 errmsg("conflicting or redundant options"),
+				 errdetail("Both a WHERE clause and option \"where\" are given.")));
+}
+
 static List *
-import(const LinkName *link, const char *path, Oid target, List *columns, List *options)
+import(const LinkCopy *copy, const LinkName *link, const char *path,
+	   Oid target, List *columns, List *options)
 {
 	LinkTransferOptions wanted;
 	CopyFormatOptions checked = {0};
@@ -119,16 +139,19 @@ import(const LinkName *link, const char *path, Oid target, List *columns, List *
 	LinkRow    *row;
 	List	   *results;
 
-	link_verb_require_allowed(VERB);
-	link_transfer_options(options, true, path, &wanted);
-	ProcessCopyOptions(NULL, &checked, true, wanted.copy);
+	link_verb_require_allowed(verb(copy));
+	load.pstate = make_parsestate(NULL);
+	load.pstate->p_sourcetext = copy ? copy->text : NULL;
+	link_transfer_options(load.pstate, options, true, path, &wanted);
+	check_one_condition(copy, &wanted);
+	ProcessCopyOptions(load.pstate, &checked, true, wanted.copy);
 	row = link_lookup_name(link, LINK_ACL_READ);
 
-	load.columns = column_nodes(columns);
+	load.columns = columns;
 	load.options = &wanted;
 	load.take_rows = insert_rows;
 	load.arg = &skipped;
-	open_target(&load, target);
+	open_target(&load, copy, target);
 	results = link_load_objects(row, path, &load);
 
 	table_close(load.rel, NoLock);
@@ -143,7 +166,20 @@ link_import(const LinkName *link, const char *path, Oid target, List *columns, L
 
 	LINK_USE_BEGIN(LINK_VERB_LOAD_DATA, path);
 	{
-		results = import(link, path, target, columns, options);
+		results = import(NULL, link, path, target, column_nodes(columns), options);
+	}
+	LINK_USE_END();
+	return results;
+}
+
+List *
+link_import_copy(const LinkCopy *copy, const LinkName *link, const char *path)
+{
+	List	   *results = NIL;
+
+	LINK_USE_BEGIN(LINK_VERB_LOAD_DATA, path);
+	{
+		results = import(copy, link, path, InvalidOid, copy->statement->attlist, copy->statement->options);
 	}
 	LINK_USE_END();
 	return results;

@@ -111,7 +111,7 @@ import_rows(const LinkName *link, const char *path, List *options,
 
 	link_verb_require_allowed("link.select_from");
 	refuse_table_options(options);
-	link_transfer_options(options, true, path, &wanted);
+	link_transfer_options(NULL, options, true, path, &wanted);
 	ProcessCopyOptions(NULL, &checked, true, wanted.copy);
 	row = link_lookup_name(link, LINK_ACL_READ);
 

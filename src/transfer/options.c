@@ -57,11 +57,13 @@ static const OptionRule rules[] = {
 	{"format", USE_BOTH, set_format},
 	{"compression", USE_BOTH, set_compression},
 	{"header", USE_BOTH, set_header},
+	{"freeze", USE_BOTH, pass_on},
 	{"delimiter", USE_BOTH, pass_on},
 	{"null", USE_BOTH, pass_on},
 	{"quote", USE_BOTH, pass_on},
 	{"escape", USE_BOTH, pass_on},
 	{"encoding", USE_BOTH, pass_on},
+	{"default", USE_LOAD, pass_on},
 	{"force_quote", USE_EXPORT, pass_on_columns},
 	{"force_not_null", USE_LOAD, pass_on_columns},
 	{"force_null", USE_LOAD, pass_on_columns},
@@ -75,6 +77,7 @@ static const OptionRule rules[] = {
 	{"where", USE_LOAD, set_where},
 	{"on_error", USE_LOAD, set_on_error},
 	{"reject_limit", USE_LOAD, set_reject_limit},
+	{"log_verbosity", USE_LOAD, pass_on},
 	{"lines_terminated_by", USE_BOTH, check_line_end},
 	{"lines_starting_by", USE_BOTH, check_line_start},
 };
@@ -130,26 +133,46 @@ check_path_codec(const char *path)
 	}
 }
 
+/* The option that is looked at, and where its text is. */
+typedef struct OptionPlace
+{
+	ParseState *pstate;
+	const DefElem *option;
+} OptionPlace;
+
+static void
+point_to_option(void *arg)
+{
+	const OptionPlace *place = arg;
+
+	if (geterrposition() <= 0)
+		parser_errposition(place->pstate, place->option->location);
+}
+
 void
-link_transfer_options(List *options, bool load, const char *path,
+link_transfer_options(ParseState *pstate, List *options, bool load, const char *path,
 					  LinkTransferOptions *out)
 {
 	bool		seen[lengthof(rules)] = {false};
+	OptionPlace place = {pstate};
+	ErrorContextCallback position = {error_context_stack, point_to_option, &place};
 	ListCell   *cell;
 
 	memset(out, 0, sizeof(*out));
+	error_context_stack = &position;
 	foreach(cell, options)
 	{
 		DefElem    *option = lfirst_node(DefElem, cell);
-		const OptionRule *rule = find_rule(option->defname, load);
+		const OptionRule *rule;
 
+		place.option = option;
+		rule = find_rule(option->defname, load);
 		if (seen[rule - rules])
-			ereport(ERROR,
-					(errcode(ERRCODE_SYNTAX_ERROR),
-					 errmsg("option \"%s\" given more than once", option->defname)));
+			errorConflictingDefElem(option, pstate);
 		seen[rule - rules] = true;
 		rule->handler(option, out);
 	}
+	error_context_stack = position.previous;
 	if (out->format == NULL)
 		set_format(makeDefElem("format", (Node *) makeString(pstrdup("text")), -1), out);
 	if (!out->raw)

@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "nodes/pg_list.h"
+#include "parser/parse_node.h"
 
 typedef struct LinkTransferOptions
 {
@@ -33,11 +34,14 @@ typedef struct LinkTransferOptions
  * .gz, .zst, .lz4), file_size, partition_by, manifest, key.  'parallel' is an
  * upper bound and may be any non-negative number.
  *
+ * Errors point to the option where 'pstate', which may be NULL, has the text that
+ * it is in.
+ *
  * Numbers come as Integer or Float nodes (as COPY's grammar makes them), lists
  * of columns as a List of String; an option without a value is true.  Options
  * that were not given (NULL arguments) are not in the list.
  */
-extern void link_transfer_options(List *options, bool load, const char *path,
+extern void link_transfer_options(ParseState *pstate, List *options, bool load, const char *path,
 								  LinkTransferOptions *out);
 
 #endif							/* LINK_TRANSFER_OPTIONS_H */

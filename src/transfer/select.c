@@ -14,16 +14,12 @@
 
 #include "errors.h"
 #include "transfer/select.h"
-#include "transfer/verb.h"
 
 RawStmt *
 link_select_parse(const char *text)
 {
-	ErrorContextCallback position = {error_context_stack, link_verb_text_position, unconstify(char *, text)};
-	List	   *statements;
+	List	   *statements = pg_parse_query(text);
 
-	error_context_stack = &position;
-	statements = pg_parse_query(text);
 	if (statements == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
@@ -32,18 +28,15 @@ link_select_parse(const char *text)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("the query holds more than one statement")));
-	error_context_stack = position.previous;
 	return linitial_node(RawStmt, statements);
 }
 
 Query *
 link_select_analyze(RawStmt *statement, const char *text)
 {
-	ErrorContextCallback position = {error_context_stack, link_verb_text_position, unconstify(char *, text)};
 	List	   *statements;
 	Query	   *analyzed;
 
-	error_context_stack = &position;
 	if (!IsA(statement->stmt, SelectStmt))
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
@@ -63,25 +56,19 @@ link_select_analyze(RawStmt *statement, const char *text)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_UNSUPPORTED),
 				 errmsg("data-modifying statements in WITH are not supported for writing to a link")));
-	error_context_stack = position.previous;
 	return analyzed;
 }
 
 PlannedStmt *
 link_select_plan(Query *query, const char *text)
 {
-	ErrorContextCallback position = {error_context_stack, link_verb_text_position, unconstify(char *, text)};
-	PlannedStmt *plan;
-
-	error_context_stack = &position;
-	plan = pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, NULL);
+	PlannedStmt *plan = pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, NULL);
 
 	/* Locks are in the plan wherever the query has them, views included. */
 	if (plan->rowMarks != NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_UNSUPPORTED),
 				 errmsg("FOR UPDATE and FOR SHARE are not supported for writing to a link")));
-	error_context_stack = position.previous;
 	return plan;
 }
 

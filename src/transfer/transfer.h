@@ -34,13 +34,24 @@ typedef struct LinkObjectResult
 	uint64		skipped;		/* load only */
 } LinkObjectResult;
 
+/* A COPY whose file is an object of a link; its options are those of above. */
+typedef struct LinkCopy
+{
+	CopyStmt   *statement;		/* is scribbled on */
+	const char *text;			/* that the server runs: errors point into it */
+	int			location;		/* of the statement in the text */
+	int			length;
+} LinkCopy;
+
 /*
  * Run one SELECT as the current user at the current snapshot and write its
- * rows to 'path'.  'statement' is 'query' parsed, which is then scribbled on;
- * NULL: to be parsed here.  List of LinkObjectResult *.
+ * rows to 'path'.  List of LinkObjectResult *.
  */
-extern List *link_export(RawStmt *statement, const char *query,
+extern List *link_export(const char *query,
 						 const LinkName *link, const char *path, List *options);
+
+/* The same for the table or the query of a COPY TO, with all that core checks for it. */
+extern List *link_export_copy(const LinkCopy *copy, const LinkName *link, const char *path);
 
 /*
  * Load the objects that 'path' names into a table.  'columns' is a list of
@@ -48,6 +59,9 @@ extern List *link_export(RawStmt *statement, const char *query,
  */
 extern List *link_import(const LinkName *link, const char *path,
 						 Oid target, List *columns, List *options);
+
+/* The same for the table, the columns and the condition of a COPY FROM. */
+extern List *link_import_copy(const LinkCopy *copy, const LinkName *link, const char *path);
 
 /*
  * Parse rows of the objects that 'path' names by 'tupdesc' into the tuplestore.

@@ -69,9 +69,25 @@ refuse_generated_columns(Node *condition, TupleDesc desc)
 			 bms_is_member(column->attnum - FirstLowInvalidHeapAttributeNumber, columns)))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_COLUMN_REFERENCE),
-					 errmsg("generated columns are not supported in the condition of a load"),
+					 errmsg("generated columns are not supported in COPY FROM WHERE conditions"),
 					 errdetail("Column \"%s\" is a generated column.", NameStr(column->attname))));
 	}
+}
+
+Node *
+link_where_parsed(ParseState *pstate, ParseNamespaceItem *table, TupleDesc desc, Node *expression)
+{
+	Node	   *condition;
+
+	addNSItemToQuery(pstate, table, false, true, true);
+	condition = transformExpr(pstate, expression, EXPR_KIND_COPY_WHERE);
+	condition = coerce_to_boolean(pstate, condition, "WHERE");
+	assign_expr_collations(pstate, condition);
+
+	refuse_generated_columns(condition, desc);
+	condition = eval_const_expressions(NULL, condition);
+	condition = (Node *) canonicalize_qual((Expr *) condition, false);
+	return (Node *) make_ands_implicit((Expr *) condition);
 }
 
 Node *
@@ -81,18 +97,9 @@ link_where(ParseState *pstate, ParseNamespaceItem *table, TupleDesc desc, const 
 	Node	   *condition;
 
 	error_context_stack = &position;
-	condition = parse_expression(text);
-
 	pstate->p_sourcetext = text;
-	addNSItemToQuery(pstate, table, false, true, true);
-	condition = transformExpr(pstate, condition, EXPR_KIND_COPY_WHERE);
-	condition = coerce_to_boolean(pstate, condition, "WHERE");
-	assign_expr_collations(pstate, condition);
+	condition = link_where_parsed(pstate, table, desc, parse_expression(text));
 	pstate->p_sourcetext = NULL;	/* later positions are not of this text */
 	error_context_stack = position.previous;
-
-	refuse_generated_columns(condition, desc);
-	condition = eval_const_expressions(NULL, condition);
-	condition = (Node *) canonicalize_qual((Expr *) condition, false);
-	return (Node *) make_ands_implicit((Expr *) condition);
+	return condition;
 }

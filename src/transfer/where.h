@@ -22,4 +22,8 @@
 extern Node *link_where(ParseState *pstate, ParseNamespaceItem *table, TupleDesc desc,
 						const char *text);
 
+/* The same for an expression that is parsed already, from the text in 'pstate'. */
+extern Node *link_where_parsed(ParseState *pstate, ParseNamespaceItem *table, TupleDesc desc,
+							   Node *expression);
+
 #endif							/* LINK_WHERE_H */
