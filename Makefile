@@ -23,7 +23,7 @@ ISOLATION_OPTS = --inputdir=$(srcdir)/test --outputdir=. --load-extension=link
 PROVE_TESTS    = $(sort $(wildcard test/t/*.pl))
 
 PKG_CONFIG ?= pkg-config
-PACKAGES    = json-c libcurl libcrypto libxml-2.0 krb5-gssapi rdkafka
+PACKAGES    = json-c libcurl libcrypto libxml-2.0 krb5-gssapi rdkafka zlib libzstd liblz4
 LINK_VERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" link.control)
 PG_CPPFLAGS = -I$(srcdir)/src -DLINK_VERSION='"$(LINK_VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 SHLIB_LINK  = $(shell $(PKG_CONFIG) --libs $(PACKAGES))

@@ -63,7 +63,7 @@ find_postgres()
 install_build_packages()
 {
 	install_packages build-essential pkg-config bison flex libjson-c-dev libcurl4-openssl-dev \
-		libssl-dev libxml2-dev libkrb5-dev librdkafka-dev
+		libssl-dev libxml2-dev libkrb5-dev librdkafka-dev zlib1g-dev libzstd-dev liblz4-dev
 }
 
 # A folder of our own that the server's user can read, with a copy of the

@@ -331,7 +331,11 @@ link_open_writer(LinkSession *session, const char *path, bool overwrite)
 	link_check_path(session, path);
 	if (overwrite)
 		check_replaceable(session, "overwrite");
-	link_reap_some(session);
+	if (!session->reaped)
+	{
+		session->reaped = true;
+		link_reap_some(session);
+	}
 	return session->provider->ops->open_writer(session, path, overwrite);
 }
 
@@ -431,6 +435,13 @@ link_abort(LinkWriter *writer)
 }
 
 void
+link_close_writer(LinkWriter *writer)
+{
+	Assert(writer->prepared && (writer->session->provider->features & LINK_IS_STREAM) == 0);
+	MemoryContextDelete(writer->context);
+}
+
+void
 link_discard(LinkSession *session, const char *path, const char *token, Size token_size)
 {
 	char		name[LINK_JOURNAL_NAME_SIZE];
@@ -452,6 +463,15 @@ link_remove(LinkSession *session, const char *path)
 	path = local_path(session, path);
 	link_check_path(session, path);
 	check_replaceable(session, "remove");
+	session->provider->ops->remove(session, path);
+}
+
+void
+link_unpublish(LinkSession *session, const char *path)
+{
+	check_feature(session, LINK_CAN_REMOVE, "removing");
+	path = local_path(session, path);
+	link_check_path(session, path);
 	session->provider->ops->remove(session, path);
 }
 

@@ -86,6 +86,7 @@ typedef struct LinkSession
 	Oid			user;			/* who opened it */
 	uint32		demanded;		/* the rights that 'user' must go on holding */
 	TimestampTz checked;		/* when the row and these rights were last looked at */
+	bool		reaped;			/* it has looked for uploads that others left behind */
 	MemoryContext context;		/* holds all of the above and the handles */
 } LinkSession;
 
@@ -105,6 +106,7 @@ typedef struct LinkWriter
 	bool		overwrite;
 	bool		prepared;
 	uint64		written;		/* bytes given to write() so far */
+	MemoryContext context;		/* holds the writer: a child of the session's, set by open_writer() */
 	struct LinkJournal *journal;	/* record of its upload; NULL: there is none */
 } LinkWriter;
 
@@ -292,8 +294,14 @@ extern void link_prepare(LinkWriter *writer, StringInfo token);
 extern void link_publish(LinkSession *session, const char *path, bool overwrite,
 						 const char *token, Size token_size);
 extern void link_abort(LinkWriter *writer);
+
+/* A prepared writer of objects is not needed any more: free it. */
+extern void link_close_writer(LinkWriter *writer);
 extern void link_discard(LinkSession *session, const char *path, const char *token, Size token_size);
 extern void link_remove(LinkSession *session, const char *path);
+
+/* Remove an object that the same statement has published, append_only or not. */
+extern void link_unpublish(LinkSession *session, const char *path);
 extern bool link_stat(LinkSession *session, const char *path, LinkObject *object);
 
 /*

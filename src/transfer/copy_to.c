@@ -95,7 +95,7 @@ table_query(const LinkCopy *copy, Oid *table)
 }
 
 PlannedStmt *
-link_copy_to_plan(const LinkCopy *copy)
+link_copy_to_plan(const LinkCopy *copy, List *partition_by)
 {
 	RawStmt    *statement = makeNode(RawStmt);
 	Oid			table = InvalidOid;
@@ -104,6 +104,8 @@ link_copy_to_plan(const LinkCopy *copy)
 	statement->stmt = copy->statement->relation ? table_query(copy, &table) : copy->statement->query;
 	statement->stmt_location = copy->location;
 	statement->stmt_len = copy->length;
+	if (partition_by != NIL)
+		statement = link_select_partition(statement, copy->text, partition_by);
 	plan = link_select_plan(link_select_analyze(statement, copy->text), copy->text);
 
 	/* the query finds the table by name: it may have been renamed just before the lock */

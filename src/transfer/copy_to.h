@@ -17,7 +17,8 @@
 /*
  * A table is opened, locked and checked as core does it, and then read by a
  * query, to which row security applies.  Of queries, those of select.h.
+ * 'partition_by' as there, or NIL.
  */
-extern PlannedStmt *link_copy_to_plan(const LinkCopy *copy);
+extern PlannedStmt *link_copy_to_plan(const LinkCopy *copy, List *partition_by);
 
 #endif							/* LINK_COPY_TO_H */

@@ -60,7 +60,12 @@ load_object(LinkSession *session, const LinkLoad *load, LinkObjectResult *result
 	LinkSource *source;
 
 	error_context_stack = &context;
-	source = link_source_open(session, result->path, load->options->skip);
+	source = link_source_open(session, result->path);
+	if (load->options->codec)
+		link_source_decompress(source, load->options->codec);
+	else if (load->options->detect && (session->provider->features & LINK_IS_STREAM) == 0)
+		link_source_detect(source);
+	link_source_skip(source, load->options->skip);
 	current = source;
 	PG_TRY();
 	{

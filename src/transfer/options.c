@@ -12,9 +12,12 @@
 #include "compat.h"
 
 #include "commands/defrem.h"
+#include "common/string.h"
 #include "nodes/makefuncs.h"
+#include "postmaster/bgworker_internals.h"
 #include "utils/formatting.h"
 
+#include "codec/codec.h"
 #include "errors.h"
 #include "format/format.h"
 #include "transfer/options.h"
@@ -47,11 +50,12 @@ static void set_skip(DefElem *option, LinkTransferOptions *out);
 static void set_where(DefElem *option, LinkTransferOptions *out);
 static void set_on_error(DefElem *option, LinkTransferOptions *out);
 static void set_reject_limit(DefElem *option, LinkTransferOptions *out);
-static void check_parallel(DefElem *option, LinkTransferOptions *out);
-static void check_manifest(DefElem *option, LinkTransferOptions *out);
+static void set_parallel(DefElem *option, LinkTransferOptions *out);
+static void set_manifest(DefElem *option, LinkTransferOptions *out);
+static void set_file_size(DefElem *option, LinkTransferOptions *out);
+static void set_partition_by(DefElem *option, LinkTransferOptions *out);
 static void check_line_end(DefElem *option, LinkTransferOptions *out);
 static void check_line_start(DefElem *option, LinkTransferOptions *out);
-static void refuse(DefElem *option, LinkTransferOptions *out);
 
 static const OptionRule rules[] = {
 	{"format", USE_BOTH, set_format},
@@ -68,11 +72,11 @@ static const OptionRule rules[] = {
 	{"force_not_null", USE_LOAD, pass_on_columns},
 	{"force_null", USE_LOAD, pass_on_columns},
 	{"overwrite", USE_EXPORT, set_overwrite},
-	{"file_size", USE_EXPORT, refuse},
-	{"partition_by", USE_EXPORT, refuse},
+	{"file_size", USE_EXPORT, set_file_size},
+	{"partition_by", USE_EXPORT, set_partition_by},
 	{"key", USE_EXPORT, set_key},
-	{"manifest", USE_EXPORT, check_manifest},
-	{"parallel", USE_EXPORT, check_parallel},
+	{"manifest", USE_EXPORT, set_manifest},
+	{"parallel", USE_EXPORT, set_parallel},
 	{"skip", USE_LOAD, set_skip},
 	{"where", USE_LOAD, set_where},
 	{"on_error", USE_LOAD, set_on_error},
@@ -113,26 +117,6 @@ find_rule(const char *name, bool load)
 	return NULL;				/* keep compiler quiet */
 }
 
-/* The codec that a path's ending asks for under compression 'auto'. */
-static void
-check_path_codec(const char *path)
-{
-	static const char *const endings[] = {".gz", ".zst", ".lz4"};
-	Size		len = strlen(path);
-
-	for (int i = 0; i < lengthof(endings); i++)
-	{
-		Size		ending = strlen(endings[i]);
-
-		if (len > ending && pg_strcasecmp(path + len - ending, endings[i]) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_LINK_UNSUPPORTED),
-					 errmsg("compression is not supported by this build"),
-					 errdetail("The path ends in \"%s\", which asks for it.", endings[i]),
-					 errhint("Use compression \"none\" to transfer the bytes as they are.")));
-	}
-}
-
 /* The option that is looked at, and where its text is. */
 typedef struct OptionPlace
 {
@@ -160,6 +144,8 @@ link_transfer_options(ParseState *pstate, List *options, bool load, const char *
 
 	memset(out, 0, sizeof(*out));
 	error_context_stack = &position;
+	out->detect = true;
+	out->parallel = -1;
 	foreach(cell, options)
 	{
 		DefElem    *option = lfirst_node(DefElem, cell);
@@ -175,8 +161,8 @@ link_transfer_options(ParseState *pstate, List *options, bool load, const char *
 	error_context_stack = position.previous;
 	if (out->format == NULL)
 		set_format(makeDefElem("format", (Node *) makeString(pstrdup("text")), -1), out);
-	if (!out->raw)
-		check_path_codec(path);
+	if (!load && out->detect && (out->codec = link_codec_of_path(path)) != NULL)
+		out->level = out->codec->default_level;
 }
 
 static void
@@ -225,30 +211,42 @@ set_format(DefElem *option, LinkTransferOptions *out)
 	pass_on(makeDefElem("format", (Node *) makeString(name), option->location), out);
 }
 
+/* "auto", "none", or a codec, with a level perhaps: "zstd:9". */
 static void
 set_compression(DefElem *option, LinkTransferOptions *out)
 {
-	static const char *const codecs[] = {"auto", "none", "gzip", "zstd", "lz4", NULL};
-	const char *name = defGetString(option);
+	char	   *name = pstrdup(defGetString(option));
+	char	   *level = strchr(name, ':');
 	const char *closest;
+	char	   *end;
 
 	if (pg_strcasecmp(name, "auto") == 0)
 		return;
+	out->detect = false;
 	if (pg_strcasecmp(name, "none") == 0)
-	{
-		out->raw = true;
 		return;
+	if (level)
+		*level++ = '\0';
+	out->codec = link_codec_find(name);
+	if (out->codec == NULL)
+	{
+		closest = link_closest_match(name, link_codec_names());
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("compression \"%s\" not recognized", name),
+				 closest ? errhint("Perhaps you meant \"%s\".", closest) : 0));
 	}
-	for (int i = 2; codecs[i]; i++)
-		if (pg_strcasecmp(name, codecs[i]) == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_LINK_UNSUPPORTED),
-					 errmsg("compression \"%s\" is not supported by this build", codecs[i])));
-	closest = link_closest_match(name, codecs);
-	ereport(ERROR,
-			(errcode(ERRCODE_LINK_BAD_OPTION),
-			 errmsg("compression \"%s\" not recognized", name),
-			 closest ? errhint("Perhaps you meant \"%s\".", closest) : 0));
+	out->level = out->codec->default_level;
+	if (level == NULL)
+		return;
+	errno = 0;
+	out->level = strtoint(level, &end, 10);
+	if (errno != 0 || end == level || *end != '\0' ||
+		out->level < out->codec->min_level || out->level > out->codec->max_level)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("compression level \"%s\" is not one of %s", level, out->codec->name),
+				 errdetail("Its levels are %d to %d.", out->codec->min_level, out->codec->max_level)));
 }
 
 static void
@@ -326,18 +324,37 @@ set_reject_limit(DefElem *option, LinkTransferOptions *out)
 	pass_on(option, out);
 }
 
-/* An upper bound: one process is always within it. */
+/* An upper bound: with no or one process the backend does all by itself. */
 static void
-check_parallel(DefElem *option, LinkTransferOptions *out)
+set_parallel(DefElem *option, LinkTransferOptions *out)
 {
-	(void) non_negative(option);
+	out->parallel = (int) Min(non_negative(option), MAX_PARALLEL_WORKER_LIMIT);
 }
 
 static void
-check_manifest(DefElem *option, LinkTransferOptions *out)
+set_manifest(DefElem *option, LinkTransferOptions *out)
 {
-	if (defGetBoolean(option))
-		refuse(option, out);
+	out->manifest = defGetBoolean(option);
+}
+
+static void
+set_file_size(DefElem *option, LinkTransferOptions *out)
+{
+	out->file_size = non_negative(option);
+	if (out->file_size == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("option \"%s\" must be greater than zero", option->defname)));
+}
+
+/* A list of names, or one name. */
+static void
+set_partition_by(DefElem *option, LinkTransferOptions *out)
+{
+	if (option->arg && IsA(option->arg, List))
+		out->partition_by = (List *) option->arg;
+	else
+		out->partition_by = list_make1(makeString(defGetString(option)));
 }
 
 /* COPY writes newlines, and finds out by itself which line end it reads. */
@@ -361,12 +378,4 @@ check_line_start(DefElem *option, LinkTransferOptions *out)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_UNSUPPORTED),
 				 errmsg("a prefix of lines is not supported by this build")));
-}
-
-static void
-refuse(DefElem *option, LinkTransferOptions *out)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_LINK_UNSUPPORTED),
-			 errmsg("option \"%s\" is not supported by this build", option->defname)));
 }

@@ -18,8 +18,14 @@ typedef struct LinkTransferOptions
 {
 	List	   *copy;			/* DefElem *, checked by core as COPY's own */
 	const char *format;			/* "text" or "csv" */
-	bool		raw;			/* compression "none": bytes as they are, whatever the path says */
+	const struct LinkCodec *codec;	/* NULL: bytes as they are */
+	int			level;			/* of the codec */
+	bool		detect;			/* load: each object's codec is told by its path, or its first bytes */
 	bool		overwrite;		/* export */
+	int64		file_size;		/* export: bytes at which an object ends with its row, 0: never */
+	List	   *partition_by;	/* export: String, columns that become folders */
+	bool		manifest;		/* export */
+	int			parallel;		/* export: processes at most, -1: as many as the size is worth */
 	const char *key;			/* export to a stream: column that gives the key of a message, or NULL */
 	bool		header;			/* a header line was asked for */
 	int64		skip;			/* load: physical lines to leave out at the start of each object */
@@ -29,10 +35,7 @@ typedef struct LinkTransferOptions
 /*
  * Sort out a list as transfer.h describes it.  Throws 22023 or 42601 for what
  * is wrong or unknown (closest match as hint), given twice, or given in the
- * wrong direction; 0A000 for what this version cannot do: formats json, binary,
- * parquet, any compression (also one that 'auto' finds from the path's ending
- * .gz, .zst, .lz4), file_size, partition_by, manifest, key.  'parallel' is an
- * upper bound and may be any non-negative number.
+ * wrong direction; 0A000 for what this build cannot do.
  *
  * Errors point to the option where 'pstate', which may be NULL, has the text that
  * it is in.

@@ -24,6 +24,14 @@ extern RawStmt *link_select_parse(const char *text);
  * into it.  The statement is scribbled on.
  */
 extern Query *link_select_analyze(RawStmt *statement, const char *text);
+
+/*
+ * The statement whose rows are those of 'statement', in the order of the columns
+ * 'partition_by' (String): the other columns first, then these, as text in the
+ * collation "C".  42703 for a name that is no column.
+ */
+extern RawStmt *link_select_partition(RawStmt *statement, const char *text, List *partition_by);
+
 extern PlannedStmt *link_select_plan(Query *query, const char *text);
 
 /*

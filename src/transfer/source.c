@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "codec/codec.h"
 #include "errors.h"
 #include "transfer/source.h"
 
@@ -23,10 +24,14 @@ struct LinkSource
 {
 	LinkReader *reader;
 	MemoryContext context;		/* of all memory below, the provider's too */
-	uint64		bytes;
+	LinkDecompressor *decompressor; /* NULL: bytes as they are */
+	uint64		bytes;			/* as stored */
 	char	   *buffer;
 	Size		used;			/* of the buffer: given away */
 	Size		filled;			/* of the buffer: delivered */
+	char		magic[LINK_CODEC_MAGIC];	/* first bytes, read to tell the codec */
+	Size		magic_used;
+	Size		magic_size;
 };
 
 /* ---- which objects ---- */
@@ -89,6 +94,58 @@ read_provider(LinkSource *source, void *to, Size size)
 	return got;
 }
 
+/* As stored, from the very first byte: of a decompressor, and without one for all. */
+static Size
+read_stored(void *arg, void *to, Size size)
+{
+	LinkSource *source = arg;
+	Size		part = Min(size, source->magic_size - source->magic_used);
+
+	if (part == 0)
+		return read_provider(source, to, size);
+	memcpy(to, source->magic + source->magic_used, part);
+	source->magic_used += part;
+	return part;
+}
+
+static Size
+read_plain(LinkSource *source, void *to, Size size)
+{
+	return source->decompressor ? link_decompressor_read(source->decompressor, to, size) :
+		read_stored(source, to, size);
+}
+
+void
+link_source_decompress(LinkSource *source, const LinkCodec *codec)
+{
+	MemoryContext caller = MemoryContextSwitchTo(source->context);
+
+	source->decompressor = link_decompressor_begin(codec, source->reader->path, read_stored, source);
+	MemoryContextSwitchTo(caller);
+}
+
+/* disable_gunzip is SingleStore's: gzip goes through as it is. */
+void
+link_source_detect(LinkSource *source)
+{
+	const LinkCodec *codec = link_codec_of_path(source->reader->path);
+	Size		got;
+
+	if (codec == NULL)
+	{
+		while (source->magic_size < sizeof(source->magic) &&
+			   (got = read_provider(source, source->magic + source->magic_size,
+									sizeof(source->magic) - source->magic_size)) > 0)
+			source->magic_size += got;
+		codec = link_codec_of_bytes(source->magic, source->magic_size);
+	}
+	if (codec == &link_codec_gzip &&
+		link_option_boolean(source->reader->session->options, "disable_gunzip", false))
+		return;
+	if (codec)
+		link_source_decompress(source, codec);
+}
+
 /* Have at least one byte in the buffer; false at the end. */
 static bool
 fill_buffer(LinkSource *source)
@@ -97,13 +154,13 @@ fill_buffer(LinkSource *source)
 	{
 		source->used = 0;
 		source->filled = 0;
-		source->filled = read_provider(source, source->buffer, BUFFER_SIZE);
+		source->filled = read_plain(source, source->buffer, BUFFER_SIZE);
 	}
 	return source->filled > 0;
 }
 
-static void
-skip_lines(LinkSource *source, int64 lines)
+void
+link_source_skip(LinkSource *source, int64 lines)
 {
 	bool		after_cr = false;
 
@@ -126,7 +183,7 @@ skip_lines(LinkSource *source, int64 lines)
 }
 
 LinkSource *
-link_source_open(LinkSession *session, const char *path, int64 skip)
+link_source_open(LinkSession *session, const char *path)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link source",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -137,8 +194,6 @@ link_source_open(LinkSession *session, const char *path, int64 skip)
 	source->buffer = palloc(BUFFER_SIZE);
 	source->reader = link_open_reader(session, path, 0, -1);
 	MemoryContextSwitchTo(caller);
-
-	skip_lines(source, skip);
 	return source;
 }
 
@@ -149,7 +204,7 @@ link_source_read(LinkSource *source, void *to, Size size)
 
 	/* whoever asks for much needs no buffer in between */
 	if (source->used == source->filled && size >= BUFFER_SIZE)
-		return read_provider(source, to, size);
+		return read_plain(source, to, size);
 	if (!fill_buffer(source))
 		return 0;
 	part = Min(size, source->filled - source->used);

@@ -12,6 +12,7 @@
 
 #include "nodes/pg_list.h"
 
+#include "codec/codec.h"
 #include "provider/provider.h"
 
 typedef struct LinkSource LinkSource;
@@ -24,23 +25,35 @@ typedef struct LinkSource LinkSource;
 extern List *link_source_paths(LinkSession *session, const char *path);
 
 /*
- * Open an object and pass over its first 'skip' lines, as they stand in the
- * file: each ends in LF, CR LF or CR, whatever a format makes of it.  58P01 if
- * there is no such object.  Belongs to the current memory context.
+ * Open an object as it is stored.  58P01 if there is no such object.  Belongs to
+ * the current memory context.
  */
-extern LinkSource *link_source_open(LinkSession *session, const char *path, int64 skip);
+extern LinkSource *link_source_open(LinkSession *session, const char *path);
+
+/*
+ * Before the first read: its bytes are compressed, with 'codec', or with
+ * whatever its path's ending or its first bytes tell.
+ */
+extern void link_source_decompress(LinkSource *source, const LinkCodec *codec);
+extern void link_source_detect(LinkSource *source);
+
+/*
+ * Pass over the next 'lines' lines, as they stand in the file: each ends in LF,
+ * CR LF or CR, whatever a format makes of it.
+ */
+extern void link_source_skip(LinkSource *source, int64 lines);
 
 /*
  * At most 'size' of the next bytes; 0 at the end and only there.  XX001 if the
- * object ends before the size that its provider told.  May be called in any
- * memory context.
+ * object ends before the size that its provider told, or is not what its codec
+ * makes.  May be called in any memory context.
  */
 extern Size link_source_read(LinkSource *source, void *to, Size size);
 
 /* Of the whole object, -1 if unknown. */
 extern int64 link_source_size(const LinkSource *source);
 
-/* What the provider has delivered so far, lines passed over included. */
+/* What the provider has delivered so far, as stored. */
 extern uint64 link_source_bytes(const LinkSource *source);
 
 extern void link_source_close(LinkSource *source);

@@ -31,7 +31,7 @@ too_large(const LinkSession *session, const char *path)
 static bytea *
 read_to_end(LinkSession *session, const char *path)
 {
-	LinkSource *source = link_source_open(session, path, 0);
+	LinkSource *source = link_source_open(session, path);
 	int64		known = link_source_size(source);
 	Size		capacity;
 	Size		size = 0;

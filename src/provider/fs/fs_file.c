@@ -46,7 +46,6 @@ typedef struct LinkFsReader
 typedef struct LinkFsWriter
 {
 	LinkWriter	base;
-	MemoryContext context;		/* holds this */
 	LinkFsHandle file;
 	char		temporary[TEMPORARY_LENGTH + 1];
 	uint64		flushed;		/* bytes the kernel was told to write */
@@ -209,7 +208,7 @@ link_fs_open_writer(LinkSession *session, const char *path, bool overwrite)
 	writer->base.session = session;
 	writer->base.path = MemoryContextStrdup(context, path);
 	writer->base.overwrite = overwrite;
-	writer->context = context;
+	writer->base.context = context;
 	if (!pg_strong_random(random, sizeof(random)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
@@ -367,7 +366,7 @@ link_fs_abort(LinkWriter *base)
 	LinkFsWriter *writer = (LinkFsWriter *) base;
 	int			failure = remove_temporary(base->session, base->path, writer->temporary);
 
-	MemoryContextDelete(writer->context);
+	MemoryContextDelete(writer->base.context);
 	return failure == 0 || failure == ENOENT;
 }
 

@@ -23,7 +23,6 @@
 typedef struct LinkHdfsWriter
 {
 	LinkWriter	base;
-	MemoryContext context;		/* holds this */
 	char	   *temporary;		/* path of the hidden name */
 	bool		created;
 	char	   *piece;
@@ -66,7 +65,7 @@ link_hdfs_open_writer(LinkSession *session, const char *path, bool overwrite)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	LinkHdfsWriter *writer = palloc0(sizeof(LinkHdfsWriter));
 
-	writer->context = context;
+	writer->base.context = context;
 	writer->base.session = session;
 	writer->base.path = pstrdup(path);
 	writer->base.overwrite = overwrite;
@@ -145,7 +144,7 @@ send_piece(LinkHdfsWriter *writer)
 	const LinkOptions *options = session->base.options;
 	int			replication = link_option_integer(options, "replication", 0);
 	int			block_size = link_option_integer(options, "block_size", 0);
-	MemoryContext context = AllocSetContextCreate(writer->context, "link HDFS piece", ALLOCSET_SMALL_SIZES);
+	MemoryContext context = AllocSetContextCreate(writer->base.context, "link HDFS piece", ALLOCSET_SMALL_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	Piece		piece = {writer};
 	StringInfoData query;

@@ -35,7 +35,6 @@
 typedef struct LinkKafkaWriter
 {
 	LinkWriter	base;
-	MemoryContext context;		/* holds this */
 	LinkKafkaClient *client;
 	rd_kafka_topic_t *topic;
 	bool		transactional;
@@ -137,7 +136,7 @@ link_kafka_open_writer(LinkSession *session, const char *path, bool overwrite)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	LinkKafkaWriter *writer = palloc0(sizeof(LinkKafkaWriter));
 
-	writer->context = context;
+	writer->base.context = context;
 	writer->base.session = session;
 	writer->base.path = pstrdup(path);
 	writer->base.overwrite = overwrite;
@@ -173,7 +172,7 @@ note_offset(LinkKafkaWriter *writer, int32 partition, int64 offset)
 	if (partition >= writer->n_ends)
 	{
 		int			n = Max(16, partition + 1);
-		int64	   *ends = MemoryContextAllocZero(writer->context, n * sizeof(int64));
+		int64	   *ends = MemoryContextAllocZero(writer->base.context, n * sizeof(int64));
 
 		if (writer->ends)
 		{

@@ -59,7 +59,6 @@ typedef struct Part
 typedef struct LinkS3Writer
 {
 	LinkWriter	base;
-	MemoryContext context;		/* holds this and what is below */
 	MemoryContext buffers;		/* holds the parts */
 	Size		fixed_size;		/* of each part; 0: by the schedule */
 	Part	   *filling;		/* or NULL */
@@ -89,7 +88,7 @@ link_s3_open_writer(LinkSession *session, const char *path, bool overwrite)
 	writer->base.session = session;
 	writer->base.path = MemoryContextStrdup(context, path);
 	writer->base.overwrite = overwrite;
-	writer->context = context;
+	writer->base.context = context;
 	writer->buffers = AllocSetContextCreate(context, "link S3 parts", ALLOCSET_SMALL_SIZES);
 	writer->fixed_size = link_option_integer(session->options, "multipart_chunk_size_mb", 0) * MB;
 	return &writer->base;
@@ -124,10 +123,10 @@ begin_upload(LinkS3Writer *writer)
 	LinkS3XmlEvent event;
 	char	   *upload_id = NULL;
 
-	writer->etags = MemoryContextAllocZero(writer->context, MAX_PARTS * sizeof(char *));
+	writer->etags = MemoryContextAllocZero(writer->base.context, MAX_PARTS * sizeof(char *));
 	if (s3->dialect->upload_id)
 	{
-		writer->upload_id = MemoryContextStrdup(writer->context, s3->dialect->upload_id());
+		writer->upload_id = MemoryContextStrdup(writer->base.context, s3->dialect->upload_id());
 		return;
 	}
 	link_upload_begin(&writer->base, NULL);
@@ -142,7 +141,7 @@ begin_upload(LinkS3Writer *writer)
 	xml = link_s3_xml_open(request->http.answer.data, request->http.answer.len);
 	while ((event = link_s3_xml_next(xml)) == LINK_S3_XML_ELEMENT)
 		if (strcmp(link_s3_xml_path(xml), "InitiateMultipartUploadResult/UploadId") == 0)
-			upload_id = MemoryContextStrdup(writer->context, link_s3_xml_text(xml));
+			upload_id = MemoryContextStrdup(writer->base.context, link_s3_xml_text(xml));
 	if (event != LINK_S3_XML_END || !usable_id(upload_id))
 		link_s3_raise_protocol(request, "It gives no usable upload id.");
 	link_s3_xml_close(xml);
@@ -176,7 +175,7 @@ send_part(LinkS3Writer *writer)
 	link_s3_body(part->request, part->data, part->length, NULL);
 	link_s3_customer_key(part->request);
 
-	caller = MemoryContextSwitchTo(writer->context);
+	caller = MemoryContextSwitchTo(writer->base.context);
 	writer->sending = lappend(writer->sending, part);
 	MemoryContextSwitchTo(caller);
 	writer->filling = NULL;
@@ -198,7 +197,7 @@ finish_part(LinkS3Writer *writer, Part *part)
 	if (etag == NULL || etag[0] == '\0' || strlen(etag) > MAX_ETAG)
 		link_s3_raise_protocol(request, "It gives no usable ETag for a part.");
 
-	caller = MemoryContextSwitchTo(writer->context);
+	caller = MemoryContextSwitchTo(writer->base.context);
 	writer->etags[part->number - 1] = pstrdup(etag);
 	writer->sending = list_delete_ptr(writer->sending, part);
 	writer->idle = lappend(writer->idle, part);

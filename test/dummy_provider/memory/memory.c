@@ -46,7 +46,6 @@ typedef struct MemoryReader
 typedef struct MemoryWriter
 {
 	LinkWriter	base;
-	MemoryContext context;
 	int			fd;
 	char		new[NEW_LENGTH + 1];
 	MemoryContextCallback callback;
@@ -257,7 +256,7 @@ open_writer(LinkSession *session, const char *path, bool overwrite)
 	writer->base.session = session;
 	writer->base.path = MemoryContextStrdup(context, path);
 	writer->base.overwrite = overwrite;
-	writer->context = context;
+	writer->base.context = context;
 	own(context, &writer->callback, &writer->fd);
 	if (!overwrite && access(file_of(session, "write", path, NULL), F_OK) == 0)
 		already_exists(session, path);
@@ -370,7 +369,7 @@ abort_upload(LinkWriter *base)
 	MemoryWriter *writer = (MemoryWriter *) base;
 	int			failure = take_back(base->session, base->path, writer->new);
 
-	MemoryContextDelete(writer->context);
+	MemoryContextDelete(writer->base.context);
 	return failure == 0 || failure == ENOENT;
 }
 

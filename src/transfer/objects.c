@@ -1,0 +1,425 @@
+/*-------------------------------------------------------------------------
+ *
+ * objects.c
+ *	  The objects that one export writes: how they are called, and that all of
+ *	  them become visible at its end, or none.
+ *
+ * A prepared object is its path, its counts and its token (provider.h).  A
+ * token may hold the bytes of a small object, and there may be thousands of
+ * these: beyond TOKENS_IN_MEMORY they go to a temporary file.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "storage/buffile.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timestamp.h"
+
+#include "errors.h"
+#include "transfer/objects.h"
+#include "transfer/transfer.h"
+
+/* Room for one small object, which is most exports. */
+#define TOKENS_IN_MEMORY (9 * 1024 * 1024)
+
+/* ms that taking back published objects may take, all together */
+#define UNPUBLISH_TIMEOUT 10000
+
+typedef struct Prepared
+{
+	LinkObjectResult result;
+	pg_crc32c	crc;
+	char	   *token;			/* NULL: in the file */
+	Size		token_size;
+	int			file_number;	/* as BufFileTell() says */
+	off_t		file_offset;
+} Prepared;
+
+struct LinkObjectSet
+{
+	LinkSession *session;
+	const LinkTransferOptions *wanted;
+	const char *path;
+	bool		numbered;
+	pg_atomic_uint32 *next;
+	char	   *folder;			/* below the path; NULL: none */
+	uint32		next_in_folder;
+	LinkObjectWriter *current;	/* or NULL */
+	char	   *current_path;
+	List	   *prepared;		/* Prepared *, as they were made */
+	int			published;		/* of these: the first so many */
+	uint64		bytes;
+	Size		tokens;			/* bytes of those in memory */
+	BufFile    *file;			/* or NULL */
+	MemoryContext context;		/* holds all of this */
+};
+
+LinkObjectSet *
+link_objects_begin(LinkSession *session, const char *path, bool numbered,
+				   pg_atomic_uint32 *next, const LinkTransferOptions *wanted)
+{
+	LinkObjectSet *set = palloc0(sizeof(LinkObjectSet));
+
+	set->session = session;
+	set->wanted = wanted;
+	set->path = path;
+	set->numbered = numbered;
+	set->next = next;
+	set->context = CurrentMemoryContext;
+	return set;
+}
+
+/*
+ * Names.
+ */
+
+/* Where the extension of a path begins, that of its codec included: its end if it has none. */
+static Size
+stem_length(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	const LinkCodec *codec = link_codec_of_path(path);
+	Size		end = strlen(path) - (codec ? strlen(codec->suffix) : 0);
+
+	for (Size at = end; path + at > name + 1; at--)
+		if (path[at - 1] == '.')
+			return at - 1;
+	return end;
+}
+
+static char *
+numbered_path(const char *path, uint32 number)
+{
+	Size		stem = stem_length(path);
+
+	return psprintf("%.*s_%04u%s", (int) stem, path, number, path + stem);
+}
+
+void
+link_objects_folder(LinkObjectSet *set, const char *folder)
+{
+	Assert(set->current == NULL);
+	if (set->folder)
+		pfree(set->folder);
+	set->folder = MemoryContextStrdup(set->context, folder);
+	set->next_in_folder = 0;
+}
+
+static char *
+next_path(LinkObjectSet *set)
+{
+	const LinkTransferOptions *wanted = set->wanted;
+
+	if (set->folder)
+	{
+		Size		len = strlen(set->path);
+
+		return psprintf("%s%s%s/part_%04u.%s%s", set->path,
+						len > 0 && set->path[len - 1] == '/' ? "" : "/", set->folder,
+						set->next_in_folder++,
+						strcmp(wanted->format, "text") == 0 ? "txt" :
+						strcmp(wanted->format, "binary") == 0 ? "bin" : wanted->format,
+						wanted->codec ? wanted->codec->suffix : "");
+	}
+	if (set->numbered)
+		return numbered_path(set->path, pg_atomic_fetch_add_u32(set->next, 1));
+	return pstrdup(set->path);
+}
+
+static char *
+manifest_path(const LinkObjectSet *set)
+{
+	Size		len = strlen(set->path);
+
+	if (set->wanted->partition_by != NIL)
+		return psprintf("%s%s_manifest.json", set->path, len > 0 && set->path[len - 1] == '/' ? "" : "/");
+	return psprintf("%.*s_manifest.json", (int) stem_length(set->path), set->path);
+}
+
+/*
+ * Writing.
+ */
+
+static void
+begin_object(LinkObjectSet *set)
+{
+	const LinkTransferOptions *wanted = set->wanted;
+	MemoryContext caller = MemoryContextSwitchTo(set->context);
+
+	set->current_path = next_path(set);
+	set->current = link_object_begin(set->session, set->current_path, wanted->overwrite,
+									 wanted->codec, wanted->level, wanted->manifest);
+	MemoryContextSwitchTo(caller);
+}
+
+void
+link_objects_write(LinkObjectSet *set, const char *data, Size size)
+{
+	uint64		before;
+
+	if (set->current == NULL)
+		begin_object(set);
+	before = set->current->bytes;
+	link_object_write(set->current, data, size);
+	set->bytes += set->current->bytes - before;
+}
+
+uint64
+link_objects_current_size(const LinkObjectSet *set)
+{
+	return set->current ? set->current->bytes : 0;
+}
+
+uint64
+link_objects_bytes(const LinkObjectSet *set)
+{
+	return set->bytes;
+}
+
+static void
+keep_token(LinkObjectSet *set, Prepared *prepared, const char *token, Size size)
+{
+	prepared->token_size = size;
+	if (set->tokens + size <= TOKENS_IN_MEMORY)
+	{
+		prepared->token = palloc(size);
+		memcpy(prepared->token, token, size);
+		set->tokens += size;
+		return;
+	}
+	if (set->file == NULL)
+		set->file = BufFileCreateTemp(false);
+	BufFileTell(set->file, &prepared->file_number, &prepared->file_offset);
+	BufFileWrite(set->file, unconstify(char *, token), size);
+}
+
+/* Palloc'd where it comes from the file. */
+static const char *
+token_of(LinkObjectSet *set, const Prepared *prepared)
+{
+	char	   *token;
+
+	if (prepared->token)
+		return prepared->token;
+	token = palloc(prepared->token_size);
+	if (BufFileSeek(set->file, prepared->file_number, prepared->file_offset, SEEK_SET) != 0 ||
+		BufFileRead(set->file, token, prepared->token_size) != prepared->token_size)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read the temporary file of an export")));
+	return token;
+}
+
+void
+link_objects_finish(LinkObjectSet *set, uint64 rows)
+{
+	MemoryContext caller = MemoryContextSwitchTo(set->context);
+	LinkObjectWriter *object;
+	Prepared   *prepared;
+	StringInfoData token;
+	uint64		before;
+
+	if (set->current == NULL)
+		begin_object(set);
+	object = set->current;
+	before = object->bytes;
+	initStringInfo(&token);
+	link_object_prepare(object, &token);
+	set->bytes += object->bytes - before;
+
+	prepared = palloc0(sizeof(Prepared));
+	prepared->result.path = set->current_path;
+	prepared->result.rows = rows;
+	prepared->result.bytes = object->bytes;
+	prepared->crc = object->crc;
+	set->prepared = lappend(set->prepared, prepared);
+	keep_token(set, prepared, token.data, token.len);
+	pfree(token.data);
+	set->current = NULL;
+	link_object_free(object);
+	MemoryContextSwitchTo(caller);
+}
+
+/*
+ * The end.
+ */
+
+static void
+write_manifest(LinkObjectSet *set)
+{
+	LinkTransferOptions plain = *set->wanted;
+	const LinkTransferOptions *wanted = set->wanted;
+	StringInfoData text;
+	uint64		rows = 0;
+	ListCell   *cell;
+	char	   *utf8;
+
+	initStringInfo(&text);
+	appendStringInfoString(&text, "{\"objects\": [");
+	foreach(cell, set->prepared)
+	{
+		const Prepared *prepared = lfirst(cell);
+
+		appendStringInfoString(&text, foreach_current_index(cell) > 0 ? ",\n  {\"path\": " : "\n  {\"path\": ");
+		escape_json(&text, prepared->result.path);
+		appendStringInfo(&text, ", \"rows\": " UINT64_FORMAT ", \"bytes\": " UINT64_FORMAT ", \"crc32c\": \"%08x\"}",
+						 prepared->result.rows, prepared->result.bytes, prepared->crc);
+		rows += prepared->result.rows;
+	}
+	appendStringInfo(&text, "],\n \"rows\": " UINT64_FORMAT ", \"bytes\": " UINT64_FORMAT "}\n", rows, set->bytes);
+	utf8 = pg_server_to_any(text.data, text.len, PG_UTF8);
+
+	plain.codec = NULL;
+	set->wanted = &plain;
+	set->current_path = manifest_path(set);
+	set->current = link_object_begin(set->session, set->current_path, plain.overwrite, NULL, 0, false);
+	link_objects_write(set, utf8, strlen(utf8));
+	link_objects_finish(set, 0);
+	set->wanted = wanted;
+}
+
+static void
+publish(void *arg)
+{
+	LinkObjectSet *set = arg;
+	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "link publish", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(step);
+
+	for (; set->published < list_length(set->prepared); set->published++)
+	{
+		const Prepared *prepared = list_nth(set->prepared, set->published);
+
+		CHECK_FOR_INTERRUPTS();
+		link_publish(set->session, prepared->result.path, set->wanted->overwrite,
+					 token_of(set, prepared), prepared->token_size);
+		MemoryContextReset(step);
+	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(step);
+}
+
+typedef struct Unpublish
+{
+	LinkSession *session;
+	const char *path;
+} Unpublish;
+
+static void
+unpublish(void *arg)
+{
+	Unpublish  *unpublish = arg;
+
+	link_unpublish(unpublish->session, unpublish->path);
+}
+
+/* Some were published and the next was not: as if none had been, as far as that can be had. */
+static void
+take_back(LinkObjectSet *set)
+{
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), UNPUBLISH_TIMEOUT);
+	int			stay = 0;
+
+	for (int i = 0; i < set->published; i++)
+	{
+		const Prepared *prepared = list_nth(set->prepared, i);
+		Unpublish	arg = {set->session, prepared->result.path};
+
+		if (GetCurrentTimestamp() >= until || link_attempt(unpublish, &arg) != NULL)
+			stay++;
+	}
+	if (stay > 0)
+		ereport(WARNING,
+				(errmsg("%d of %d objects stay visible of an export through link %s that failed",
+						stay, list_length(set->prepared), set->session->link_name)));
+}
+
+/* NULL, or what went wrong; that may be a cancel. */
+static ErrorData *
+publish_attempt(LinkObjectSet *set)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile error = NULL;
+
+	PG_TRY();
+	{
+		error = link_attempt(publish, set);
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(set->context);
+		CurrentResourceOwner = owner;
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	return error;
+}
+
+List *
+link_objects_publish(LinkObjectSet *set)
+{
+	MemoryContext caller = MemoryContextSwitchTo(set->context);
+	List	   *results = NIL;
+	ListCell   *cell;
+
+	Assert(set->current == NULL);
+	if (set->wanted->manifest)
+		write_manifest(set);
+	if (list_length(set->prepared) <= 1)
+		publish(set);
+	else
+	{
+		ErrorData  *error = publish_attempt(set);
+
+		if (error)
+		{
+			take_back(set);
+			ReThrowError(error);
+		}
+	}
+	if (set->file)
+		BufFileClose(set->file);
+	set->file = NULL;
+
+	MemoryContextSwitchTo(caller);
+	foreach(cell, set->prepared)
+	{
+		const Prepared *prepared = lfirst(cell);
+		LinkObjectResult *result = palloc(sizeof(LinkObjectResult));
+
+		*result = prepared->result;
+		result->path = pstrdup(prepared->result.path);
+		results = lappend(results, result);
+	}
+	return results;
+}
+
+/*
+ * What time does not suffice for stays on record (journal.h), and so does all
+ * the rest should a token not be readable, which throws.
+ */
+void
+link_objects_undo(LinkObjectSet *set)
+{
+	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LINK_ABORT_TIMEOUT);
+	MemoryContext caller = MemoryContextSwitchTo(set->context);
+
+	if (set->current)
+		link_abort(set->current->writer);
+	for (int i = set->published; i < list_length(set->prepared); i++)
+	{
+		const Prepared *prepared = list_nth(set->prepared, i);
+
+		if (GetCurrentTimestamp() >= until)
+			break;
+		link_discard(set->session, prepared->result.path, token_of(set, prepared), prepared->token_size);
+	}
+	MemoryContextSwitchTo(caller);
+}
