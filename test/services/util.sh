@@ -51,7 +51,14 @@ service_jars()
 
 service_java()
 {
+	local java
 	command -v java >/dev/null || install_packages default-jre-headless
+
+	# Hadoop runs on none that is newer
+	if [ "$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')" -gt 21 ]; then
+		install_packages openjdk-21-jre-headless
+		for java in /usr/lib/jvm/java-21-openjdk-*/bin; do export PATH=$java:$PATH; done
+	fi
 	[ -e "$LINK_CACHE/$1" ] || command -v mvn >/dev/null || install_packages maven
 }
 

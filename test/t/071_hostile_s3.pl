@@ -67,7 +67,7 @@ unlike($listed, qr/FORGED|\.\.|p\/\/x/, 'keys that no path may be are not listed
 # XML.
 harm($_, 'list', '08P01', qr/not well-formed/)
   for qw(bomb external attributes tag-without-end deep nested huge-text not-utf8 cut-xml html);
-harm('many-tags', 'list', '57014', qr/statement timeout/, before => "SET statement_timeout = '200ms';\n");
+harm('many-tags', 'list', '57014', qr/statement timeout/, before => "SET statement_timeout = '50ms';\n");
 harm('attributes', 'read', '00000', qr/^\d+$/m);    # an object may hold what it likes
 
 # Headers.
