@@ -13,6 +13,8 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "common/jsonapi.h"
+#include "datatype/timestamp.h"
 #include "nodes/parsenodes.h"
 #include "utils/acl.h"
 #include "utils/memutils.h"
@@ -125,6 +127,34 @@ typedef RangeTblEntry LinkTableRights;
 #define link_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0)
 #else
 #define link_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0, true)
+#endif
+
+/* Intervals may be infinite from 17 on. */
+#ifdef INTERVAL_NOT_FINITE
+#define LINK_INTERVAL_NOT_FINITE(i) INTERVAL_NOT_FINITE(i)
+#define LINK_INTERVAL_IS_NOBEGIN(i) INTERVAL_IS_NOBEGIN(i)
+#else
+#define LINK_INTERVAL_NOT_FINITE(i) false
+#define LINK_INTERVAL_IS_NOBEGIN(i) false
+#endif
+
+/*
+ * Core's JSON parser: 16 gave its actions a result, 17 another way to begin.
+ */
+#if PG_VERSION_NUM >= 160000
+typedef JsonParseErrorType LinkJsonResult;
+#define LINK_JSON_SUCCESS JSON_SUCCESS
+#else
+typedef void LinkJsonResult;
+#define LINK_JSON_SUCCESS
+#endif
+
+#if PG_VERSION_NUM >= 170000
+#define link_json_lex(text, len) \
+	makeJsonLexContextCstringLen(NULL, text, len, GetDatabaseEncoding(), true)
+#else
+#define link_json_lex(text, len) \
+	makeJsonLexContextCstringLen(text, len, GetDatabaseEncoding(), true)
 #endif
 
 /* 18 lets a module tell its name and version. */

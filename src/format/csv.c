@@ -97,7 +97,7 @@ csv_begin(LinkRowWriter *base, TupleDesc desc, const CopyFormatOptions *options)
 		special[c] = writer->needs_quotes.member[c] || writer->escapes.set.member[c];
 	}
 
-	base->columns = link_columns(desc, special, options->null_print);
+	base->columns = link_columns(desc, special, options->null_print, false);
 	for (int i = 0; i < base->ncolumns; i++)
 		base->columns[i].force_quote = options->force_quote_all;
 	if (options->force_quote != NIL)

@@ -20,6 +20,8 @@
 #include "miscadmin.h"
 
 #include "format/format.h"
+#include "utils/bytea.h"
+#include "utils/datetime.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -114,46 +116,92 @@ link_copy_until(char *to, const char *from, Size n, const LinkByteSet *set)
 
 /* ---- columns ---- */
 
-/* How a type's values become text; what is not listed goes to its output function. */
+/*
+ * How a type's values become text; what is not listed goes to its output
+ * function.  The order matters to the macros below.
+ */
 typedef enum LinkEncoding
 {
 	LINK_ENCODE_OUTPUT,
 	LINK_ENCODE_VARLENA,		/* text and its like: the bytes are the text */
 	LINK_ENCODE_NAME,
-	LINK_ENCODE_INT2,
+	LINK_ENCODE_JSONB,
+	LINK_ENCODE_ENUM,
+	LINK_ENCODE_ARRAY,
+	LINK_ENCODE_NUMERIC,		/* from here on: texts of a few known bytes */
+	LINK_ENCODE_BYTEA,			/* when bytea_output is hex */
+	LINK_ENCODE_INT2,			/* from here on: no longer than LINK_SHORT_VALUE */
 	LINK_ENCODE_INT4,
 	LINK_ENCODE_INT8,
 	LINK_ENCODE_OID,
 	LINK_ENCODE_BOOL,
 	LINK_ENCODE_FLOAT4,
 	LINK_ENCODE_FLOAT8,
-	LINK_ENCODE_NUMERIC,
 	LINK_ENCODE_UUID,
+	LINK_ENCODE_INET,
+	LINK_ENCODE_CIDR,
+	LINK_ENCODE_TIME,
+	LINK_ENCODE_TIMETZ,
+	LINK_ENCODE_INTERVAL,
 	LINK_ENCODE_DATE,			/* from here on: only when DateStyle is ISO */
 	LINK_ENCODE_TIMESTAMP,
 	LINK_ENCODE_TIMESTAMPTZ
 } LinkEncoding;
 
+#define LINK_SHORT_VALUE MAXDATELEN
+
+struct LinkEnumLabels;
+
 typedef struct LinkColumn
 {
+	Oid			type;
 	LinkEncoding encoding;
 	bool		direct;			/* no byte of its text has a meaning in the format */
 	bool		force_quote;	/* csv */
+	bool		escapes_backslash;	/* bytea */
+	bool		is_element;		/* of an array */
 	FmgrInfo	output;
+	struct LinkEnumLabels *labels;	/* LINK_ENCODE_ENUM */
+	struct LinkElement *element;	/* LINK_ENCODE_ARRAY: NULL until the first */
 } LinkColumn;
+
+/* Elements of an array column. */
+typedef struct LinkElement
+{
+	LinkColumn	column;
+	int16		typlen;
+	bool		typbyval;
+	char		typalign;
+	char		typdelim;
+} LinkElement;
 
 /*
  * The columns of a row.  'special' are the bytes with a meaning; 'null_print'
  * is a text that a value must not be equal to without further ado, or NULL.
+ * 'escapes_backslash' says that the format writes a backslash as two.
  */
-extern LinkColumn *link_columns(TupleDesc desc, const bool *special, const char *null_print);
+extern LinkColumn *link_columns(TupleDesc desc, const bool *special, const char *null_print,
+								bool escapes_backslash);
 
-/* DateStyle may change while a query runs: a function of the query may set it. */
+/* One column of a type, which is not direct. */
+extern void link_column_init(LinkColumn *column, Oid type);
+
+/* The elements of an array of that element type in this column; belongs to the writer. */
+extern LinkElement *link_element(LinkRowWriter *writer, LinkColumn *column, Oid type);
+
+/* Settings may change while a query runs: a function of the query may do it. */
+static inline bool
+link_column_is_encoded(const LinkColumn *column)
+{
+	return column->encoding >= LINK_ENCODE_NUMERIC &&
+		(column->encoding < LINK_ENCODE_DATE || DateStyle == USE_ISO_DATES) &&
+		(column->encoding != LINK_ENCODE_BYTEA || bytea_output == BYTEA_OUTPUT_HEX);
+}
+
 static inline bool
 link_column_is_direct(const LinkColumn *column)
 {
-	return column->direct &&
-		(column->encoding < LINK_ENCODE_DATE || DateStyle == USE_ISO_DATES);
+	return column->direct && link_column_is_encoded(column);
 }
 
 /* Write a value of a direct column. */
@@ -171,8 +219,17 @@ typedef struct LinkText
 	bool		embeds_ascii;	/* go by characters, not bytes */
 } LinkText;
 
+/* A varlena as it may be read: not compressed, not elsewhere, packed. */
+extern struct varlena *link_detoast(LinkRowWriter *writer, Datum value);
+
 /* The text of a value of any column, in the server's encoding; lives as long as the row. */
 extern LinkText link_column_text(LinkRowWriter *writer, LinkColumn *column, Datum value);
+
+/*
+ * Memory of the writer for a text that lives as long as the row; one is in use
+ * at a time, but for that of an array's element while the array is built.
+ */
+extern StringInfo link_scratch(LinkRowWriter *writer, bool element);
 
 /* Bring it to the file's encoding. */
 extern void link_text_convert(LinkRowWriter *writer, LinkText *text);
@@ -180,13 +237,19 @@ extern void link_text_convert(LinkRowWriter *writer, LinkText *text);
 /* Is there a byte of the set in it? */
 extern bool link_text_has(LinkRowWriter *writer, const LinkText *text, const LinkByteSet *set);
 
-/* How a format escapes: each byte of the set becomes the prefix and a letter. */
+/*
+ * How a format escapes: each byte of the set becomes the prefix and a letter;
+ * where the letter is 0, the prefix and u00XX.
+ */
 typedef struct LinkEscapes
 {
 	LinkByteSet set;
 	char		prefix;
 	char		letter[256];
 } LinkEscapes;
+
+/* Those of COPY's text format. */
+extern void link_text_escapes(LinkEscapes *escapes, char delimiter);
 
 extern void link_put_escaped(LinkRowWriter *writer, const LinkText *text,
 							 const LinkEscapes *escapes);

@@ -10,13 +10,14 @@
 #include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
+#include "errors.h"
 #include "format/format.h"
 
 static const LinkFormat formats[] = {
 	{"text", &link_format_text},
 	{"csv", &link_format_csv},
-	{"json", NULL},
-	{"binary", NULL},
+	{"json", &link_format_json},
+	{"binary", &link_format_binary},
 	{"parquet", NULL},
 };
 
@@ -39,6 +40,15 @@ link_format_names(void)
 	return names;
 }
 
+void
+link_format_check_messages(const LinkFormat *format)
+{
+	if (format->ops->has_frame)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNSUPPORTED),
+				 errmsg("format \"%s\" is not supported for messages of a topic", format->name)));
+}
+
 LinkRowWriter *
 link_format_begin(const LinkFormat *format, TupleDesc desc,
 				  const CopyFormatOptions *options, LinkOutput *out)
@@ -47,6 +57,7 @@ link_format_begin(const LinkFormat *format, TupleDesc desc,
 
 	writer->ops = format->ops;
 	writer->out = out;
+	writer->context = CurrentMemoryContext;
 	writer->ncolumns = desc->natts;
 	writer->delimiter = options->delim[0];
 	writer->row_context = AllocSetContextCreate(CurrentMemoryContext, "link row",

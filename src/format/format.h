@@ -24,6 +24,7 @@
 #include "access/tupdesc.h"
 #include "commands/copy.h"
 #include "executor/tuptable.h"
+#include "lib/stringinfo.h"
 #include "utils/memutils.h"
 
 /*
@@ -92,6 +93,8 @@ typedef struct LinkRowWriter
 	bool		embeds_ascii;	/* a character's later bytes may look like ASCII */
 	MemoryContext row_context;
 	bool		row_context_used;	/* reset it after this row */
+	MemoryContext context;		/* lives as long as the writer */
+	StringInfo	scratch[2];		/* encode.h */
 } LinkRowWriter;
 
 typedef struct LinkFormatOps
@@ -110,6 +113,9 @@ typedef struct LinkFormatOps
 
 	/* Write what follows the last row.  May be NULL. */
 	void		(*end) (LinkRowWriter *writer);
+
+	/* Rows mean nothing without what is written before and after them: no messages. */
+	bool		has_frame;
 } LinkFormatOps;
 
 /* NULL if no build knows it. */
@@ -117,6 +123,9 @@ extern const LinkFormat *link_format_find(const char *name);
 
 /* NULL-terminated, for the hint of the nearest. */
 extern const char *const *link_format_names(void);
+
+/* 0A000 unless a row can stand by itself. */
+extern void link_format_check_messages(const LinkFormat *format);
 
 extern LinkRowWriter *link_format_begin(const LinkFormat *format, TupleDesc desc,
 										const CopyFormatOptions *options, LinkOutput *out);
@@ -138,5 +147,7 @@ link_format_row(LinkRowWriter *writer, TupleTableSlot *slot)
 
 extern const LinkFormatOps link_format_text;
 extern const LinkFormatOps link_format_csv;
+extern const LinkFormatOps link_format_json;
+extern const LinkFormatOps link_format_binary;
 
 #endif							/* LINK_FORMAT_H */

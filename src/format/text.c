@@ -25,8 +25,8 @@ const LinkFormatOps link_format_text = {
 };
 
 /* The control characters \b \t \n \v \f \r are adjacent and have letters. */
-static void
-init_escapes(LinkEscapes *escapes, char delimiter)
+void
+link_text_escapes(LinkEscapes *escapes, char delimiter)
 {
 	static const char letters[] = "btnvfr";
 
@@ -61,8 +61,8 @@ text_begin(LinkRowWriter *base, TupleDesc desc, const CopyFormatOptions *options
 {
 	TextWriter *writer = (TextWriter *) base;
 
-	init_escapes(&writer->escapes, base->delimiter);
-	base->columns = link_columns(desc, writer->escapes.set.member, NULL);
+	link_text_escapes(&writer->escapes, base->delimiter);
+	base->columns = link_columns(desc, writer->escapes.set.member, NULL, true);
 	if (options->header_line == COPY_HEADER_FALSE)
 		return;
 	for (int i = 0; i < base->ncolumns; i++)

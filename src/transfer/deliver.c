@@ -352,6 +352,7 @@ link_delivery_to_stream(LinkDelivery *delivery, TupleDesc desc, LinkWriter *writ
 	Messages   *messages = palloc0(sizeof(Messages));
 
 	refuse_object_options(delivery->wanted);
+	link_format_check_messages(link_format_find(delivery->wanted->format));
 	messages->writer = writer;
 	initStringInfo(&messages->row);
 	if (delivery->wanted->key)

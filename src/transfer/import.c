@@ -149,6 +149,7 @@ import(const LinkCopy *copy, const LinkName *link, const char *path,
 
 	load.columns = columns;
 	load.options = &wanted;
+	load.checked = &checked;
 	load.take_rows = insert_rows;
 	load.arg = &skipped;
 	open_target(&load, copy, target);

@@ -119,6 +119,7 @@ import_rows(const LinkName *link, const char *path, List *options,
 	rows.nulls = palloc(tupdesc->natts * sizeof(bool));
 	load.rel = template_relation(tupdesc);
 	load.options = &wanted;
+	load.checked = &checked;
 	load.take_rows = store_rows;
 	load.arg = &rows;
 	(void) link_load_objects(row, path, &load);

@@ -13,23 +13,115 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "postgres.h"
+#include "compat.h"
 
+#include "commands/copyfrom_internal.h"
+#include "mb/pg_wchar.h"
+#include "nodes/makefuncs.h"
 #include "utils/memutils.h"
 
 #include "catalog/use.h"
 #include "errors.h"
+#include "format/format.h"
+#include "format/json_lines.h"
 #include "transfer/load.h"
 #include "transfer/progress.h"
 #include "transfer/source.h"
 
-static LinkSource *current = NULL;
+typedef struct Reading
+{
+	LinkSource *source;
+	CopyFromState cstate;
+	ErrorContextCallback *context;	/* without what COPY adds */
+
+	/* format json: COPY is given what this makes of the lines */
+	LinkJsonLines *json;
+	const char *rest;			/* of the line that was made last */
+	Size		rest_len;
+} Reading;
+
+static Reading *current = NULL;
+
+static Size
+read_source(void *arg, void *to, Size size)
+{
+	return link_source_read(arg, to, size);
+}
+
+/*
+ * COPY gets one line at a time, which is that of the object: so it counts as the
+ * object does, and what it says of a line is true.
+ */
+static int
+read_json(Reading *reading, void *to, int at_most)
+{
+	int			part;
+
+	if (reading->rest_len == 0)
+	{
+		ErrorContextCallback *context = error_context_stack;
+
+		error_context_stack = reading->context;
+		reading->rest = link_json_lines_next(reading->json, &reading->rest_len);
+		error_context_stack = context;
+		if (reading->rest == NULL)
+			return 0;
+		reading->cstate->cur_lineno = link_json_lines_number(reading->json);
+	}
+	part = Min(reading->rest_len, at_most);
+	memcpy(to, reading->rest, part);
+	reading->rest += part;
+	reading->rest_len -= part;
+	return part;
+}
 
 static int
 read_current(void *to, int at_least, int at_most)
 {
-	return (int) link_source_read(current, to, at_most);
+	if (current->json)
+		return read_json(current, to, at_most);
+	return (int) link_source_read(current->source, to, at_most);
 }
+
+/* ---- format json ---- */
+
+static bool
+ignores_errors(List *options)
+{
+	ListCell   *cell;
+
+	foreach(cell, options)
+		if (strcmp(lfirst_node(DefElem, cell)->defname, "on_error") == 0)
+			return true;
+	return false;
+}
+
+/* The lines that COPY gets are in the server's encoding. */
+static List *
+copy_options_for_json(List *options)
+{
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	foreach(cell, options)
+		if (strcmp(lfirst_node(DefElem, cell)->defname, "encoding") != 0)
+			result = lappend(result, lfirst(cell));
+	return lappend(result, makeDefElem("encoding",
+									   (Node *) makeString(pstrdup(GetDatabaseEncodingName())), -1));
+}
+
+static LinkJsonLines *
+json_lines(const LinkLoad *load, LinkSource *source)
+{
+	TupleDesc	desc = RelationGetDescr(load->rel);
+	int			encoding = load->checked->file_encoding;
+
+	return link_json_lines_begin(desc, CopyGetAttnums(desc, load->rel, load->columns),
+								 encoding >= 0 ? encoding : pg_get_client_encoding(),
+								 ignores_errors(load->options->copy), read_source, source);
+}
+
+/* ---- objects ---- */
 
 /* For the lines of context: COPY counts lines from where we let it begin. */
 typedef struct Place
@@ -56,7 +148,10 @@ load_object(LinkSession *session, const LinkLoad *load, LinkObjectResult *result
 {
 	Place		place = {session->link_name, result->path, load->options->skip};
 	ErrorContextCallback context = {error_context_stack, say_place, &place};
-	LinkSource *outer = current;
+	Reading    *outer = current;
+	Reading		reading = {NULL, NULL, &context};
+	List	   *copy_options = load->options->json ?
+		copy_options_for_json(load->options->copy) : load->options->copy;
 	LinkSource *source;
 
 	error_context_stack = &context;
@@ -66,13 +161,17 @@ load_object(LinkSession *session, const LinkLoad *load, LinkObjectResult *result
 	else if (load->options->detect && (session->provider->features & LINK_IS_STREAM) == 0)
 		link_source_detect(source);
 	link_source_skip(source, load->options->skip);
-	current = source;
+	reading.source = source;
+	if (load->options->json)
+		reading.json = json_lines(load, source);
+	current = &reading;
 	PG_TRY();
 	{
 		CopyFromState cstate = BeginCopyFrom(load->pstate, load->rel, load->where,
 											 NULL, false, read_current,
-											 load->columns, load->options->copy);
+											 load->columns, copy_options);
 
+		reading.cstate = cstate;
 		if (link_source_size(source) >= 0)
 			link_progress_bytes_total(link_source_size(source));
 		load->take_rows(cstate, result, load->arg);
@@ -102,6 +201,8 @@ link_load_objects(const LinkRow *row, const char *path, const LinkLoad *load)
 
 	MemoryContextSwitchTo(context);
 	session = link_open(row);
+	if (session->provider->features & LINK_IS_STREAM)
+		link_format_check_messages(link_format_find(load->options->format));
 	paths = link_source_paths(session, path);
 
 	foreach(cell, paths)

@@ -27,6 +27,7 @@ typedef struct LinkLoad
 	Node	   *where;			/* transformed, or NULL */
 	List	   *columns;		/* of String; NIL for all */
 	const LinkTransferOptions *options;
+	const CopyFormatOptions *checked;	/* of these, by core */
 
 	/* Take all rows of one object and count them in 'result'. */
 	void		(*take_rows) (CopyFromState cstate, LinkObjectResult *result, void *arg);

@@ -133,6 +133,35 @@ point_to_option(void *arg)
 		parser_errposition(place->pstate, place->option->location);
 }
 
+/* Options for lines and columns where there are none, in COPY's words. */
+static void
+check_format_options(ParseState *pstate, List *options, const LinkTransferOptions *out)
+{
+	static const char *const of_text[] = {
+		"header", "delimiter", "null", "quote", "escape", "force_quote", "force_not_null", "force_null"
+	};
+	bool		binary = strcmp(out->format, "binary") == 0;
+	ListCell   *cell;
+
+	if (!out->json && !binary)
+		return;
+	foreach(cell, options)
+	{
+		DefElem    *option = lfirst_node(DefElem, cell);
+		const char *name = option->defname;
+		bool		refused = binary && out->skip > 0 && strcmp(name, "skip") == 0;
+
+		for (int i = 0; i < lengthof(of_text); i++)
+			refused |= strcmp(name, of_text[i]) == 0 && (i > 0 || out->header);
+		if (refused)
+			ereport(ERROR,
+					(errcode(ERRCODE_SYNTAX_ERROR),
+					 errmsg("cannot specify %s in %s mode", asc_toupper(name, strlen(name)),
+							binary ? "BINARY" : "JSON"),
+					 parser_errposition(pstate, option->location)));
+	}
+}
+
 void
 link_transfer_options(ParseState *pstate, List *options, bool load, const char *path,
 					  LinkTransferOptions *out)
@@ -161,6 +190,7 @@ link_transfer_options(ParseState *pstate, List *options, bool load, const char *
 	error_context_stack = position.previous;
 	if (out->format == NULL)
 		set_format(makeDefElem("format", (Node *) makeString(pstrdup("text")), -1), out);
+	check_format_options(pstate, options, out);
 	if (!load && out->detect && (out->codec = link_codec_of_path(path)) != NULL)
 		out->level = out->codec->default_level;
 }
@@ -208,6 +238,11 @@ set_format(DefElem *option, LinkTransferOptions *out)
 				(errcode(ERRCODE_LINK_UNSUPPORTED),
 				 errmsg("format \"%s\" is not supported by this build", name)));
 	out->format = format->name;
+	out->json = format->ops == &link_format_json;
+
+	/* one that COPY does not have; its options are like those of text */
+	if (out->json)
+		return;
 	pass_on(makeDefElem("format", (Node *) makeString(name), option->location), out);
 }
 

@@ -17,7 +17,8 @@
 typedef struct LinkTransferOptions
 {
 	List	   *copy;			/* DefElem *, checked by core as COPY's own */
-	const char *format;			/* "text" or "csv" */
+	const char *format;			/* "csv": of format.h */
+	bool		json;			/* it is "json", which 'copy' does not tell */
 	const struct LinkCodec *codec;	/* NULL: bytes as they are */
 	int			level;			/* of the codec */
 	bool		detect;			/* load: each object's codec is told by its path, or its first bytes */

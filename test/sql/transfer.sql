@@ -60,7 +60,7 @@ SELECT * FROM link.select_into('', 'files', 'x');
 SELECT * FROM link.select_into('SELECT * FROM', 'files', 'x');
 SELECT * FROM link.select_into('SELECT nope FROM t', 'files', 'x');
 SELECT * FROM link.select_into('SELECT * FROM pg_authid', 'files', 'x');
-SELECT * FROM link.select_into('SELECT 1', 'files', 'x', format => 'json');
+SELECT * FROM link.select_into('SELECT 1', 'files', 'x', format => 'parquet');
 SELECT * FROM link.select_into('SELECT 1', 'files', 'x', format => 'xml');
 SELECT * FROM link.select_into('SELECT 1', 'files', 'x', delimiter => 'ab');
 SELECT * FROM link.select_into('SELECT 1', 'files', 'x', compression => 'gzip:10');
@@ -76,6 +76,44 @@ SELECT * FROM link.load_data('files', 'dir/t.txt', 'same', "where" => 'id FROM t
 SELECT * FROM link.load_data('files', 'dir/t.txt', 'same', "where" => 'id');
 RESET ROLE;
 SELECT link.read_file('files', 'x');
+
+-- JSON: an object a line, and back; the four formats are compared with COPY and row_to_json in test/t/100_formats.pl.
+CREATE TYPE pair AS (a int, b text);
+CREATE TABLE docs (id int, tags text[], doc json, p pair, since timestamptz, n numeric);
+INSERT INTO docs VALUES (1, '{a,"b \"c\",NULL",NULL}', E'{"k":\n [1]}', '(1,"x, ""y""")', '2026-01-01 00:00:00+00', 'NaN'), (2, NULL, '"s"', '(,)', 'infinity', 1.50);
+SET timezone = 'UTC';
+SELECT * FROM link.select_into('TABLE docs', 'files', 'docs.json', format => 'json', overwrite => true);
+SELECT convert_from(link.read_file('files', 'docs.json'), 'UTF8');
+CREATE TABLE docs2 (LIKE docs);
+SELECT * FROM link.load_data('files', 'docs.json', 'docs2', format => 'json');
+TABLE docs2;
+SELECT link.write_file('files', 'keys.json', E'{"n": 1e2, "unknown": {"id": 9}, "id": 7, "id": 1e1}\n\n  \n{}\n{"tags": ["x", null, "}"], "doc": null, "p": {"b": "only"}}');
+SELECT * FROM link.select_from('files', 'keys.json', format => 'json') AS t(id int, n numeric, tags text[], doc json, p pair);
+SELECT link.execute($$LOAD DATA LINK files 'keys.json' INTO TABLE docs2 (id, n) FORMAT JSON WITH ("where" = 'id = 10')$$);
+SELECT link.write_file('files', 'bad.json', E'{"id": 1}\n\n{"id": 2,, "n": 1}\n', true), link.write_file('files', 'bad2.json', E'{"id": 1}\n[1]\n', true),
+	link.write_file('files', 'bad3.json', E'{"id": 1}\n\n{"id": "é", "n": 1}\n', true), link.write_file('files', 'bad4.json', E'{"tags": 1}\n', true);
+SELECT * FROM link.load_data('files', 'bad.json', 'docs2', format => 'json');
+SELECT * FROM link.load_data('files', 'bad2.json', 'docs2', format => 'json');
+SELECT * FROM link.load_data('files', 'bad3.json', 'docs2', format => 'json');
+SELECT * FROM link.load_data('files', 'bad4.json', 'docs2', format => 'json');
+SELECT * FROM link.select_into('SELECT 1', 'files', 'y', format => 'json', header => true);
+SELECT * FROM link.select_into('SELECT 1', 'files', 'y', format => 'json', delimiter => ',');
+SELECT * FROM link.load_data('files', 'bad.json', 'docs2', format => 'json', "null" => '');
+SELECT * FROM link.load_data('files', 'bad.json', 'docs2', format => 'json', "quote" => '"');
+
+-- BINARY is COPY's.
+SELECT pg_temp.same_as_copy('TABLE docs', 'FORMAT binary', $$format => 'binary'$$);
+SELECT * FROM link.execute($$SELECT * FROM docs INTO LINK files 'docs.bin' FORMAT BINARY$$);
+TRUNCATE docs2;
+SELECT rows FROM link.load_data('files', 'docs.bin', 'docs2', format => 'binary');
+TABLE docs2;
+SELECT rows FROM link.load_data('files', 'docs.json', 'docs2', format => 'binary');
+SELECT * FROM link.select_into('SELECT 1', 'files', 'y', format => 'binary', header => true);
+SELECT * FROM link.load_data('files', 'docs.bin', 'docs2', format => 'binary', skip => 1);
+RESET timezone;
+SELECT count(link.remove_file('files', path)) FROM link.list_files('files', '{bad,bad2,bad3,bad4,docs,keys}.*');
+DROP TABLE docs, docs2;
+DROP TYPE pair;
 
 -- A failed export leaves nothing, and an open transaction goes on.
 BEGIN;
