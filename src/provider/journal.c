@@ -8,9 +8,12 @@
  * of name is whole but for its last line, the upload's, which is appended when
  * the provider has answered: one that lacks its newline was never finished.
  *
- * Whose a record is, is said by the lock (journal.h).  A copy of the data
- * directory (base backup, standby, clone of a disk) holds copies of records
- * that nobody has locked there, while their uploads may be going on at the
+ * A record's owner is alive as long as a file of its name (start and pid, behind
+ * a dot) is locked.  One lock for all records of a backend: an export may have
+ * thousands.  Whoever looks at an orphan locks the record itself meanwhile.
+ *
+ * A copy of the data directory (base backup, standby, clone of a disk) holds copies of records
+ * whose owners have no lock there, while their uploads may be going on at the
  * original.  The system identifier alone does not tell these apart.  So a record
  * holds the host, the data directory and the number of its own inode too, and
  * where any of them differs it is another server's and left alone.  A data
@@ -31,6 +34,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/fd.h"
+#include "storage/ipc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
@@ -56,24 +60,33 @@ struct LinkJournal
 {
 	dlist_node	node;			/* in 'held' */
 	MemoryContextCallback callback;
-	int			fd;				/* holds the lock; -1: not open */
+	int			fd;				/* -1, or of one that is claimed: holds the lock */
 	bool		reserved;		/* counted as fd.c wants it */
+	bool		ours;			/* its owner is 'owner'; else it is claimed, or nothing any more */
 	char		name[LINK_JOURNAL_NAME_SIZE];
 };
 
 static dlist_head held = DLIST_STATIC_INIT(held);
 
+/* Of the records that this process writes; empty: there were none. */
+static char owner[LINK_JOURNAL_OWNER_SIZE];
+static int	owner_fd = -1;		/* holds the lock */
+
 /*
  * Handles.
  */
 
-/* Close, and so unlock.  Twice does no harm. */
+static void file_of(const char *name, const char *suffix, char out[MAXPGPATH]);
+static void new_name(const char *who, char out[LINK_JOURNAL_NAME_SIZE]);
+
+/* The handle ends here; twice does no harm. */
 static void
 release(LinkJournal *journal)
 {
 	if (journal->node.next != NULL)
 		dlist_delete(&journal->node);
 	journal->node.next = NULL;
+	journal->ours = false;
 	if (journal->fd >= 0)
 		close(journal->fd);
 	journal->fd = -1;
@@ -82,30 +95,55 @@ release(LinkJournal *journal)
 	journal->reserved = false;
 }
 
+/* A record of ours gets a name whose owner is nobody.  Should that fail it is left when we end, as all are. */
+void
+link_journal_leave(LinkJournal *journal)
+{
+	if (journal->ours && !proc_exit_inprogress)
+	{
+		char		nobody[LINK_JOURNAL_OWNER_SIZE];
+		char		name[LINK_JOURNAL_NAME_SIZE];
+		char		path[MAXPGPATH];
+		char		left[MAXPGPATH];
+
+		snprintf(nobody, sizeof(nobody), "%.*s0", (int) (strchr(journal->name, '-') - journal->name + 1), journal->name);
+		new_name(nobody, name);
+		file_of(journal->name, "", path);
+		file_of(name, "", left);
+		(void) rename(path, left);
+	}
+	release(journal);
+}
+
 static void
 release_callback(void *arg)
 {
-	release(arg);
+	link_journal_leave(arg);
 }
 
-/* In the current memory context, with a descriptor to its name. */
+/* In the current memory context. */
 static LinkJournal *
-create_handle(void)
+create_handle(const char *name)
 {
 	LinkJournal *journal = palloc0(sizeof(LinkJournal));
 
 	journal->fd = -1;
+	strlcpy(journal->name, name, sizeof(journal->name));
 	journal->callback.func = release_callback;
 	journal->callback.arg = journal;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &journal->callback);
+	dlist_push_tail(&held, &journal->node);
+	return journal;
+}
+
+static void
+reserve_descriptor(void)
+{
 	if (!AcquireExternalFD())
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 				 errmsg("too many open files"),
 				 errhint("Raise max_files_per_process, or the limit of the operating system.")));
-	journal->reserved = true;
-	dlist_push_tail(&held, &journal->node);
-	return journal;
 }
 
 const char *
@@ -123,10 +161,16 @@ link_journal_held(const char *name)
 	{
 		LinkJournal *journal = dlist_container(LinkJournal, node, iter.cur);
 
-		if (journal->fd >= 0 && strcmp(journal->name, name) == 0)
+		if ((journal->ours || journal->fd >= 0) && strcmp(journal->name, name) == 0)
 			return journal;
 	}
 	return NULL;
+}
+
+void
+link_journal_forget(LinkJournal *journal)
+{
+	release(journal);
 }
 
 /*
@@ -155,13 +199,30 @@ valid_name(const char *name)
 	return len > 0 && len < LINK_JOURNAL_NAME_SIZE && strspn(name, "0123456789abcdef-") == len;
 }
 
+/* Processes that write for one owner differ in their pid. */
 static void
-new_name(LinkJournal *journal)
+new_name(const char *who, char out[LINK_JOURNAL_NAME_SIZE])
 {
 	static uint32 counter = 0;
 
-	snprintf(journal->name, sizeof(journal->name), "%016llx-%d-%u",
-			 (unsigned long long) MyStartTimestamp, MyProcPid, ++counter);
+	snprintf(out, LINK_JOURNAL_NAME_SIZE, "%s-%d-%u", who, MyProcPid, ++counter);
+}
+
+/* The owner that a name tells. */
+static void
+owner_of(const char *name, char out[LINK_JOURNAL_OWNER_SIZE])
+{
+	const char *pid = strchr(name, '-');
+	size_t		len = pid ? pid + 1 + strcspn(pid + 1, "-") - name : strlen(name);
+
+	snprintf(out, LINK_JOURNAL_OWNER_SIZE, "%.*s", (int) len, name);
+}
+
+/* The file that an owner keeps locked: hidden, since it is no record. */
+static void
+file_of_owner(const char *who, char out[MAXPGPATH])
+{
+	snprintf(out, MAXPGPATH, DIRECTORY "/.%s", who);
 }
 
 static bool
@@ -252,42 +313,85 @@ make_directory(void)
 }
 
 /*
- * A new file under a temporary name, locked.  Between its making and its locking
- * somebody may sweep it up (sweep_temporary): then another one is made.
+ * A new file, locked.  Between its making and its locking somebody may sweep it
+ * up (sweep_unlocked): then another one is made.  The descriptor is not counted.
  */
-static void
-create_locked(LinkJournal *journal, char path[MAXPGPATH])
+static int
+create_locked(const char *path)
 {
 	for (int i = 0; i < MAX_TRIES; i++)
 	{
 		struct stat st;
+		int			fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC | PG_BINARY,
+							  pg_file_create_mode);
 
-		new_name(journal);
-		file_of(journal->name, TEMPORARY_SUFFIX, path);
-		journal->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC | PG_BINARY,
-						   pg_file_create_mode);
-		if (journal->fd < 0)
+		if (fd < 0 && errno == EEXIST && i > 0)
 		{
-			if (errno == EEXIST)
-				continue;
-			file_error("create", path, errno);
+			pg_usleep(1000);	/* whoever sweeps is about to unlink it */
+			continue;
 		}
-		if (flock(journal->fd, LOCK_EX | LOCK_NB) == 0)
+		if (fd < 0)
+			file_error("create", path, errno);
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		{
-			if (fstat(journal->fd, &st) == 0 && st.st_nlink > 0)
-				return;
+			if (fstat(fd, &st) == 0 && st.st_nlink > 0)
+				return fd;
 		}
 		else if (errno != EWOULDBLOCK && errno != EINTR)
 		{
 			int			failure = errno;
 
 			(void) unlink(path);
+			close(fd);
 			file_error("lock", path, failure);
 		}
-		close(journal->fd);
-		journal->fd = -1;
+		close(fd);
 	}
 	file_error("create", path, EEXIST);
+}
+
+/* on_proc_exit */
+static void
+remove_owner_file(int code, Datum arg)
+{
+	char		path[MAXPGPATH];
+
+	file_of_owner(owner, path);
+	(void) unlink(path);
+}
+
+const char *
+link_journal_owner(void)
+{
+	char		path[MAXPGPATH];
+	char		who[LINK_JOURNAL_OWNER_SIZE];
+
+	if (owner[0] != '\0')
+		return owner;
+	make_directory();
+	snprintf(who, sizeof(who), "%016llx-%d", (unsigned long long) MyStartTimestamp, MyProcPid);
+	file_of_owner(who, path);
+	reserve_descriptor();
+	PG_TRY();
+	{
+		owner_fd = create_locked(path);
+	}
+	PG_CATCH();
+	{
+		ReleaseExternalFD();
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	strlcpy(owner, who, sizeof(owner));
+	on_proc_exit(remove_owner_file, (Datum) 0);
+	return owner;
+}
+
+void
+link_journal_write_for(const char *who)
+{
+	Assert(owner_fd < 0);
+	strlcpy(owner, who, sizeof(owner));
 }
 
 static void
@@ -310,31 +414,42 @@ format_record(StringInfo out, const LinkRecord *record, ino_t inode)
 LinkJournal *
 link_journal_begin(const LinkRecord *record)
 {
-	LinkJournal *journal = create_handle();
+	char		name[LINK_JOURNAL_NAME_SIZE];
 	char		temporary[MAXPGPATH];
 	char		path[MAXPGPATH];
 	StringInfoData text;
 	struct stat st;
 	const char *action = NULL;
-	int			failure;
+	int			failure = 0;
+	int			fd;
+	LinkJournal *journal;
 
 	initStringInfo(&text);
 	make_directory();
-	create_locked(journal, temporary);
-	if (fstat(journal->fd, &st) != 0)
-		file_error("stat", temporary, errno);
-	format_record(&text, record, st.st_ino);
-	file_of(journal->name, "", path);
-
-	if ((failure = write_all(journal->fd, text.data, text.len)) != 0)
-		action = "write";
-	else if ((failure = sync_file(journal->fd)) != 0)
-		action = "fsync";
-	else if (rename(temporary, path) != 0)
+	new_name(link_journal_owner(), name);
+	journal = create_handle(name);
+	file_of(name, TEMPORARY_SUFFIX, temporary);
+	file_of(name, "", path);
+	fd = create_locked(temporary);
+	if (fstat(fd, &st) != 0)
 	{
 		failure = errno;
-		action = "rename";
+		action = "stat";
 	}
+	else
+	{
+		format_record(&text, record, st.st_ino);
+		if ((failure = write_all(fd, text.data, text.len)) != 0)
+			action = "write";
+		else if ((failure = sync_file(fd)) != 0)
+			action = "fsync";
+		else if (rename(temporary, path) != 0)
+		{
+			failure = errno;
+			action = "rename";
+		}
+	}
+	close(fd);
 	if (action)
 	{
 		(void) unlink(temporary);
@@ -348,6 +463,7 @@ link_journal_begin(const LinkRecord *record)
 		(void) unlink(path);
 		file_error("fsync", DIRECTORY, failure);
 	}
+	journal->ours = true;
 	pfree(text.data);
 	return journal;
 }
@@ -357,13 +473,22 @@ link_journal_set_upload(LinkJournal *journal, const char *upload)
 {
 	char	   *line = psprintf("upload=%s\n", upload);
 	char		path[MAXPGPATH];
+	const char *action = NULL;
 	int			failure;
+	int			fd;
 
+	Assert(journal->ours);
 	file_of(journal->name, "", path);
-	if ((failure = write_all(journal->fd, line, strlen(line))) != 0)
-		file_error("write", path, failure);
-	if ((failure = sync_file(journal->fd)) != 0)
-		file_error("fsync", path, failure);
+	fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | PG_BINARY);
+	if (fd < 0)
+		file_error("open", path, errno);
+	if ((failure = write_all(fd, line, strlen(line))) != 0)
+		action = "write";
+	else if ((failure = sync_file(fd)) != 0)
+		action = "fsync";
+	close(fd);
+	if (action)
+		file_error(action, path, failure);
 	pfree(line);
 }
 
@@ -373,7 +498,7 @@ link_journal_remove(LinkJournal *journal)
 {
 	char		path[MAXPGPATH];
 
-	if (journal->fd >= 0)
+	if (journal->ours || journal->fd >= 0)
 	{
 		file_of(journal->name, "", path);
 		(void) unlink(path);
@@ -381,10 +506,23 @@ link_journal_remove(LinkJournal *journal)
 	release(journal);
 }
 
-void
-link_journal_leave(LinkJournal *journal)
+LinkJournal *
+link_journal_adopt(const char *name)
 {
-	release(journal);
+	char		who[LINK_JOURNAL_OWNER_SIZE];
+	char		path[MAXPGPATH];
+	struct stat st;
+	LinkJournal *journal;
+
+	if (!valid_name(name))
+		return NULL;
+	owner_of(name, who);
+	file_of(name, "", path);
+	if (owner[0] == '\0' || strcmp(who, owner) != 0 || lstat(path, &st) != 0)
+		return NULL;
+	journal = create_handle(name);
+	journal->ours = true;
+	return journal;
 }
 
 /*
@@ -526,12 +664,31 @@ read_record(int fd, const char *name, LinkRecord *record)
 		record->state = LINK_RECORD_ORPHAN;
 }
 
+static bool
+is_alive(const char *who)
+{
+	char		path[MAXPGPATH];
+	bool		locked;
+	int			fd;
+
+	file_of_owner(who, path);
+	fd = OpenTransientFile(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | PG_BINARY);
+	if (fd < 0)
+		return errno != ENOENT;
+
+	/* shared, so that those who look do not take each other for owners */
+	locked = flock(fd, LOCK_SH | LOCK_NB) != 0;
+	CloseTransientFile(fd);
+	return locked;
+}
+
 /* NULL if it has just been removed. */
 static LinkRecord *
 read_file(const char *name)
 {
 	LinkRecord *record = palloc0(sizeof(LinkRecord));
 	char		path[MAXPGPATH];
+	char		who[LINK_JOURNAL_OWNER_SIZE];
 	int			fd;
 
 	record->name = pstrdup(name);
@@ -544,8 +701,8 @@ read_file(const char *name)
 		return errno == ENOENT ? NULL : record;
 	read_record(fd, name, record);
 
-	/* shared, so that those who look do not take each other for owners */
-	if (record->state == LINK_RECORD_ORPHAN && flock(fd, LOCK_SH | LOCK_NB) != 0)
+	owner_of(name, who);
+	if (record->state == LINK_RECORD_ORPHAN && (is_alive(who) || flock(fd, LOCK_SH | LOCK_NB) != 0))
 		record->state = LINK_RECORD_ALIVE;
 	CloseTransientFile(fd);
 	return record;
@@ -553,10 +710,10 @@ read_file(const char *name)
 
 /*
  * A record that was never finished: if nobody is about to, it goes, for its
- * upload has not begun.
+ * upload has not begun.  Likewise the file of an owner that has ended.
  */
 static void
-sweep_temporary(const char *name)
+sweep_unlocked(const char *name)
 {
 	char		path[MAXPGPATH];
 	int			fd;
@@ -600,8 +757,8 @@ link_journal_read(void)
 		CHECK_FOR_INTERRUPTS();
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		if (is_temporary(entry->d_name))
-			sweep_temporary(entry->d_name);
+		if (is_temporary(entry->d_name) || (entry->d_name[0] == '.' && valid_name(entry->d_name + 1)))
+			sweep_unlocked(entry->d_name);
 		else if ((record = read_file(entry->d_name)) != NULL)
 			records = lappend(records, record);
 	}
@@ -614,13 +771,18 @@ LinkJournal *
 link_journal_claim(const char *name, LinkRecord *record)
 {
 	LinkJournal *journal;
+	char		who[LINK_JOURNAL_OWNER_SIZE];
 	char		path[MAXPGPATH];
 	struct stat st;
 
 	if (!valid_name(name))
 		return NULL;
-	journal = create_handle();
-	strlcpy(journal->name, name, sizeof(journal->name));
+	owner_of(name, who);
+	if (is_alive(who))
+		return NULL;
+	journal = create_handle(name);
+	reserve_descriptor();
+	journal->reserved = true;
 	file_of(name, "", path);
 	journal->fd = open(path, O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | PG_BINARY);
 	if (journal->fd >= 0 && flock(journal->fd, LOCK_EX | LOCK_NB) == 0 &&

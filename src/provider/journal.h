@@ -5,9 +5,9 @@
  *	  (SECURITY 32, INTERNALS A6).
  *
  * A record is written, and on disk, before its upload begins, and removed when
- * the upload is published or taken back.  Its owner holds a lock on the file all
- * that time, which the kernel releases however the owner ends: so a record that
- * nobody has locked is that of an orphan.
+ * the upload is published or taken back.  Its owner is a backend, which its name
+ * tells; that one holds a lock on a file of its own, which the kernel releases
+ * however it ends: so a record whose owner has no lock is that of an orphan.
  *
  * Plain files, not a table: they work on a standby and in a read-only
  * transaction, and do not roll back with their owner.  No credential is in them.
@@ -22,8 +22,11 @@
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 
-/* Bytes of a record's name, with its NUL: start and pid of the backend, a counter. */
-#define LINK_JOURNAL_NAME_SIZE 48
+/*
+ * Bytes of a record's name, with its NUL: start and pid of the backend that owns
+ * it (pid 0: it is left to others), then what makes it unique.
+ */
+#define LINK_JOURNAL_NAME_SIZE 64
 
 typedef enum LinkRecordState
 {
@@ -48,12 +51,12 @@ typedef struct LinkRecord
 	char	   *upload;			/* the provider's id, or a hidden name; NULL: not known */
 } LinkRecord;
 
-/* A record that this process holds locked; it belongs to a memory context. */
+/* A record of this process, or one that it holds locked; it belongs to a memory context. */
 typedef struct LinkJournal LinkJournal;
 
 /*
  * Write a record of ours; 'name' and 'state' are not looked at.  Its reset
- * leaves the file in place, unlocked.  Throws if it cannot be on disk.
+ * leaves it to others.  Throws if it cannot be on disk.
  */
 extern LinkJournal *link_journal_begin(const LinkRecord *record);
 
@@ -68,8 +71,20 @@ extern void link_journal_remove(LinkJournal *journal);
 /* Leave it to others, as an orphan.  Does not throw. */
 extern void link_journal_leave(LinkJournal *journal);
 
-/* One that this process holds, or NULL.  Does not throw. */
+/* One that this process has, or NULL.  Does not throw. */
 extern LinkJournal *link_journal_held(const char *name);
+
+/*
+ * Records of a parallel worker are its leader's from the beginning: what the
+ * leader's link_journal_owner() gives, the worker takes before its first.  When
+ * the leader is told of an upload, the worker forgets the record and the leader
+ * adopts it; NULL if it is not the leader's.
+ */
+#define LINK_JOURNAL_OWNER_SIZE 32
+extern const char *link_journal_owner(void);
+extern void link_journal_write_for(const char *owner);
+extern void link_journal_forget(LinkJournal *journal);
+extern LinkJournal *link_journal_adopt(const char *name);
 
 /*
  * Take over an orphan: lock it, and read again what it says into *record.  NULL

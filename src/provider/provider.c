@@ -382,6 +382,15 @@ take_name(const char *token, Size *token_size, char name[LINK_JOURNAL_NAME_SIZE]
 	return name[LINK_JOURNAL_NAME_SIZE - 1] == '\0';
 }
 
+/* The record that a token names, which may come from a worker. */
+static LinkJournal *
+record_of(const char *name)
+{
+	LinkJournal *journal = link_journal_held(name);
+
+	return journal ? journal : link_journal_adopt(name);
+}
+
 /*
  * A publish that fails leaves the upload on record: for link_discard(), or, if
  * nobody comes to that, as an orphan.
@@ -392,7 +401,6 @@ link_publish(LinkSession *session, const char *path, bool overwrite,
 {
 	char		name[LINK_JOURNAL_NAME_SIZE];
 	LinkJournal *journal = NULL;
-	LinkRecord	record;
 
 	check_feature(session, LINK_CAN_WRITE, "writing");
 	path = local_path(session, path);
@@ -402,9 +410,8 @@ link_publish(LinkSession *session, const char *path, bool overwrite,
 	if (!take_name(token, &token_size, name))
 		elog(ERROR, "malformed token of an upload");
 
-	/* of another process, which may be gone, it has to be kept from the reaper */
-	if (name[0] != '\0' && (journal = link_journal_held(name)) == NULL)
-		journal = link_journal_claim(name, &record);
+	if (name[0] != '\0')
+		journal = record_of(name);
 	session->provider->ops->publish(session, path, overwrite, token, token_size);
 	if (journal)
 		link_journal_remove(journal);
@@ -451,9 +458,20 @@ link_discard(LinkSession *session, const char *path, const char *token, Size tok
 	if (!take_name(token, &token_size, name))
 		return;
 	gone = session->provider->ops->discard(session, path, token, token_size);
-	journal = link_journal_held(name);
+	journal = record_of(name);
 	if (journal)
 		end_record(journal, gone);
+}
+
+/* For a worker, whose leader has the token now. */
+void
+link_hand_over(const char *token, Size token_size)
+{
+	char		name[LINK_JOURNAL_NAME_SIZE];
+	LinkJournal *journal;
+
+	if (take_name(token, &token_size, name) && (journal = link_journal_held(name)) != NULL)
+		link_journal_forget(journal);
 }
 
 void

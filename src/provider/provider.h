@@ -298,6 +298,9 @@ extern void link_abort(LinkWriter *writer);
 /* A prepared writer of objects is not needed any more: free it. */
 extern void link_close_writer(LinkWriter *writer);
 extern void link_discard(LinkSession *session, const char *path, const char *token, Size token_size);
+
+/* The token has been given to the leader of this parallel worker: its upload is the leader's. */
+extern void link_hand_over(const char *token, Size token_size);
 extern void link_remove(LinkSession *session, const char *path);
 
 /* Remove an object that the same statement has published, append_only or not. */
