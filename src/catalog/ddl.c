@@ -226,7 +226,7 @@ change_key(const LinkOptionDef *defs, const char *what, struct json_object *clau
 		json_object_object_add(clause, key, new);
 }
 
-/* The current user must hold AMBIENT for each ambient key that is not as it was. */
+/* The current user must hold AMBIENT for each ambient key that is not as it was, all if 'old' is NULL. */
 static void
 require_ambient(const LinkOptionDef *defs, LinkClause clause, struct json_object *new,
 				struct json_object *old)
@@ -643,7 +643,11 @@ alter(const LinkAlterArgs *args)
 
 		link_options_check(row->type, defs, LINK_CONFIG, new.config);
 		check_change(row, old_config, new.config, args->credentials.given && args->credentials.json);
-		require_ambient(defs, LINK_CONFIG, new.config, old_config);
+
+		/* a file of the server that serves another place is another key */
+		require_ambient(defs, LINK_CONFIG, new.config,
+						link_options_differ(defs, LINK_CONFIG, LINK_OPTION_ORIGIN, old_config, new.config, NULL) ?
+						NULL : old_config);
 
 		/*
 		 * The clauses are also checked against each other.  Where the

@@ -50,6 +50,7 @@ typedef struct Entry
 struct LinkOptions
 {
 	char	   *concealed[MAX_CONCEALED];	/* NULL from the first free place on */
+	Size		concealed_size[MAX_CONCEALED];
 	int			next_concealed; /* the place to use; the oldest goes */
 	int			n;
 	Entry		entries[FLEXIBLE_ARRAY_MEMBER];
@@ -316,16 +317,27 @@ void
 link_options_conceal(LinkOptions *options, const char *secret)
 {
 	MemoryContext caller;
+	int			place;
+	Size		size;
 
 	if (secret == NULL)
 		return;
 	for (int i = 0; i < MAX_CONCEALED && options->concealed[i]; i++)
 		if (strcmp(options->concealed[i], secret) == 0)
 			return;
-	caller = MemoryContextSwitchTo(GetMemoryChunkContext(options));
-	options->concealed[options->next_concealed] = link_secret_strdup(secret);
-	options->next_concealed = (options->next_concealed + 1) % MAX_CONCEALED;
-	MemoryContextSwitchTo(caller);
+	place = options->next_concealed;
+	options->next_concealed = (place + 1) % MAX_CONCEALED;
+
+	/* such memory is freed with the map only; tokens of one kind are about as long, so it serves again */
+	size = strlen(secret) + 1;
+	if (size > options->concealed_size[place])
+	{
+		caller = MemoryContextSwitchTo(GetMemoryChunkContext(options));
+		options->concealed_size[place] = size + size / 8;
+		options->concealed[place] = link_secret_alloc(options->concealed_size[place]);
+		MemoryContextSwitchTo(caller);
+	}
+	strlcpy(options->concealed[place], secret, options->concealed_size[place]);
 }
 
 char *

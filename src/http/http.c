@@ -106,23 +106,12 @@ reserve_fds(LinkHttp *http, int n)
 					 errhint("Raise the server's max_files_per_process and/or \"ulimit -n\" limits.")));
 }
 
-/* With it, TLS libraries write the keys of all connections into a file. */
-static void
-refuse_key_log(void)
-{
-	if (getenv("SSLKEYLOGFILE") != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_LINK_UNREACHABLE),
-				 errmsg("connections are refused while SSLKEYLOGFILE is set"),
-				 errhint("Start the server without this environment variable.")));
-}
-
 LinkHttp *
 link_http_create(const LinkHttpConfig *config)
 {
 	LinkHttp   *http;
 
-	refuse_key_log();
+	link_policy_check_key_log();
 	link_http_global_init();
 
 	http = palloc0(sizeof(LinkHttp));
@@ -210,7 +199,7 @@ open_exchange(LinkHttp *http, LinkHttpRequest *request)
 void
 link_http_start(LinkHttp *http, LinkHttpRequest *request)
 {
-	refuse_key_log();
+	link_policy_check_key_log();
 	link_http_attempt_begin(open_exchange(http, request));
 }
 

@@ -459,3 +459,13 @@ link_policy_check_host(const char *host, int port, bool tls, bool proxied)
 			 errdetail("The host is allowed over TLS only.") : 0,
 			 errhint("Add \"%s\" to link.allowed_hosts.", refusal.entry)));
 }
+
+void
+link_policy_check_key_log(void)
+{
+	if (getenv("SSLKEYLOGFILE") != NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNREACHABLE),
+				 errmsg("connections are refused while SSLKEYLOGFILE is set"),
+				 errhint("Start the server without this environment variable.")));
+}

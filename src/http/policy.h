@@ -53,4 +53,10 @@ extern bool link_policy_allows_address(const char *entries, const char *host, in
 									   const struct sockaddr *address,
 									   LinkPolicyRefusal *refusal);
 
+/*
+ * Throws 08001 while SSLKEYLOGFILE is set: with it, TLS libraries write the keys
+ * of all connections into a file.
+ */
+extern void link_policy_check_key_log(void);
+
 #endif							/* LINK_POLICY_H */

@@ -349,6 +349,15 @@ extern LinkReapOutcome link_reap(LinkSession *session, const struct LinkRecord *
  */
 extern void link_reap_some(LinkSession *session);
 
+/* ---- files of the server (server_file.c) ---- */
+
+/*
+ * Throws 42501 unless the file of option 'key' lies, after all links are resolved,
+ * below a directory of link.file_roots (SECURITY 26); for superusers' links it may
+ * lie 'anywhere'.  At CREATE, ALTER and each start of a session.
+ */
+extern void link_check_server_file(const char *key, const char *file, bool anywhere);
+
 /* ---- paths (path.c) ---- */
 
 /*

@@ -17,6 +17,7 @@
 #include "catalog/seal.h"
 #include "errors.h"
 #include "http/http.h"
+#include "provider/s3/s3_xml.h"
 #include "provider/token.h"
 
 /* As many as a backend uses in turn: few links, each with one or two. */
@@ -169,17 +170,83 @@ link_token_perform(LinkSession *session, const LinkTokenRequest *request, char *
 	return status;
 }
 
+/*
+ * What errors are told in: OAuth (RFC 6749 section 5.2), AWS's metadata service;
+ * Google nests its own below "error".
+ */
+static void
+words_of_json(struct json_object *object, StringInfo words)
+{
+	static const char *const keys[] = {"error", "error_description", "Code", "Message", "status", "message"};
+
+	for (int i = 0; i < lengthof(keys); i++)
+	{
+		struct json_object *value;
+
+		if (!json_object_object_get_ex(object, keys[i], &value))
+			continue;
+		if (json_object_is_type(value, json_type_object) && i == 0)
+			words_of_json(value, words);
+		else if (json_object_is_type(value, json_type_string))
+			appendStringInfo(words, ": %s", json_object_get_string(value));
+	}
+}
+
+/* STS: https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html */
+static void
+words_of_xml(const char *answer, StringInfo words)
+{
+	LinkS3Xml  *xml = link_s3_xml_open(answer, strlen(answer));
+
+	while (link_s3_xml_next(xml) == LINK_S3_XML_ELEMENT)
+	{
+		const char *path = link_s3_xml_path(xml);
+
+		if (strncmp(path, "ErrorResponse/", 14) == 0)
+			path += 14;
+		if (strcmp(path, "Error/Code") == 0 || strcmp(path, "Error/Message") == 0)
+			appendStringInfo(words, ": %s", link_s3_xml_text(xml));
+	}
+	link_s3_xml_close(xml);
+}
+
+/*
+ * Code and message of an answer, and nothing else of it, for it may hold a token
+ * that nobody knows yet (SECURITY 20).
+ */
+static char *
+server_words(LinkSession *session, const char *answer)
+{
+	struct json_tokener *tokener = json_tokener_new_ex(LINK_MAX_JSON_DEPTH);
+	struct json_object *object = NULL;
+	StringInfoData words;
+	char	   *scrubbed;
+
+	initStringInfo(&words);
+	if (tokener)
+	{
+		object = json_tokener_parse_ex(tokener, answer, (int) strlen(answer));
+		json_tokener_free(tokener);
+	}
+	if (json_object_is_type(object, json_type_object))
+		words_of_json(object, &words);
+	else if (answer[0] == '<')
+		words_of_xml(answer, &words);
+	link_json_wipe(object);
+	json_object_put(object);
+
+	/* secrets go first: one that is escaped or cut short would not be found */
+	scrubbed = link_options_scrub(session->options, words.data);
+	return link_printable(scrubbed, strlen(scrubbed));
+}
+
 void
 link_token_refused(LinkSession *session, const char *what, long status, const char *answer)
 {
-	/* secrets go first: one that is escaped or cut short would not be found */
-	char	   *scrubbed = link_options_scrub(session->options, answer);
-	char	   *text = link_printable(scrubbed, strlen(scrubbed));
-
 	ereport(ERROR,
 			(errcode(status >= 400 && status < 500 ? ERRCODE_LINK_BAD_CREDENTIALS : ERRCODE_LINK_FAILED),
 			 errmsg("%s for link %s: the server refused", what, session->link_name),
-			 errdetail("It answered HTTP %ld: %s", status, text)));
+			 errdetail("It answered HTTP %ld%s.", status, server_words(session, answer))));
 }
 
 static void

@@ -5,75 +5,17 @@
 
 use strict;
 use warnings;
-use File::Find;
 use IPC::Run ();
 use LinkTest;
 use LinkWire;
 use MIME::Base64;
 use PostgreSQL::Test::Utils;
+use SecretHunt;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-sub random_word { return join '', map { ('a' .. 'z', 'A' .. 'Z', 0 .. 9)[ rand 62 ] } 1 .. $_[0] }
-
 # As a real one has them, some characters that encodings change.
 my $secret = random_word(8) . '+/' . random_word(20) . '/+' . random_word(8);
-
-#
-# What is looked for, and where.
-#
-
-# forms(BYTES, plain => 1): what encodings make of some bytes. Of each the first
-# and the last 16 bytes count alone, since a text may be cut off.
-sub forms
-{
-	my ($bytes, %arg) = @_;
-	my %form;
-	foreach my $piece (substr($bytes, 0, 16), substr($bytes, -16))
-	{
-		my @codes = unpack 'C*', $piece;
-		push @{ $form{plain} }, $piece;
-		push @{ $form{hex} }, unpack('H*', $piece), uc unpack('H*', $piece);
-		push @{ $form{decimal} }, join($_, @codes), join($_, unpack 'c*', $piece) foreach ' ', ',', ', ';
-		foreach my $format ('%%%02x', '%%%02X')
-		{
-			push @{ $form{URL} }, join('', map { sprintf $format, $_ } @codes),
-			  join('', map { chr =~ /[\w.~-]/ ? chr : sprintf $format, $_ } @codes);
-		}
-		foreach my $shift (0 .. 2)
-		{
-			# without the characters that other bytes have a share in
-			my $base64 = substr encode_base64("\0" x $shift . $piece, ''), $shift && $shift + 1, 20 - $shift;
-			push @{ $form{base64} }, $base64, $base64 =~ tr{+/}{-_}r;
-		}
-	}
-	my %name = map { my $name = $_; map { $_ => $name } @{ $form{$name} } } qw(URL plain hex decimal base64);
-	my $any = join '|', map { quotemeta } sort keys %name;
-	return { name => \%name, any => qr/($any)/ };
-}
-
-# Which forms a text holds.
-sub found_in
-{
-	my ($forms, $text) = @_;
-	my %found;
-	$found{ $forms->{name}{$1} } = 1 while $text =~ /$forms->{any}/g;
-	return join ' ', sort keys %found;
-}
-
-# The files below a directory that hold a secret: "name (forms)".
-sub files_with
-{
-	my ($forms, $dir) = @_;
-	my @hits;
-	find({ no_chdir => 1, wanted => sub {
-			return unless -f $_ && open my $fh, '<:raw', $_;
-			local $/;
-			my $found = found_in($forms, <$fh> // '');
-			push @hits, substr($_, length($dir) + 1) . " ($found)" if $found ne '';
-		} }, $dir);
-	return join "\n", sort @hits;
-}
 
 my $forms = forms($secret);
 

@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use HostileS3;
 use IO::Socket::INET;
+use LinkNetwork qw(allow_hosts arrived new_arrivals sql_call start_with_hosts);
 use LinkTest;
 use PostgreSQL::Test::Utils;
 use Socket qw(AF_INET6 SOCK_DGRAM);
@@ -32,15 +33,8 @@ my $node;
 	$node = new_node('network');
 }
 
-# run_sql(SQL, user => ROLE): what it says, in one session.
-sub run_sql
-{
-	my ($sql, %arg) = @_;
-	my ($out, $err);
-	$node->psql('postgres', "\\set VERBOSITY verbose\n$sql;\n", stdout => \$out, stderr => \$err, on_error_stop => 0,
-		extra_params => $arg{user} ? [ '-U', $arg{user} ] : []);
-	return $out . $err;
-}
+sub run_sql { return LinkNetwork::run_sql($node, @_) }
+sub allow { allow_hosts($node, @_) }
 
 sub config_of
 {
@@ -48,40 +42,7 @@ sub config_of
 	return s3_config(endpoint_url => $url, %more);
 }
 
-# What a listener has, once those on their way have arrived.
-sub arrived
-{
-	my ($listener) = @_;
-	sleep 0.3;
-	return slurp_file($listener->{log});
-}
-
-# Since the last such question.
-my %seen;
-sub new_arrivals
-{
-	my ($listener) = @_;
-	my $all = arrived($listener);
-	my $new = substr($all, $seen{ $listener->{port} } // 0);
-	$seen{ $listener->{port} } = length $all;
-	return $new;
-}
-
 my $signed = qr/authorization|x-amz-security-token|\Q$key\E|\Q$secret\E/i;
-
-# allow(ENTRIES): as link.allowed_hosts of sessions from now on.
-sub allow
-{
-	my ($entries) = @_;
-	$node->safe_psql('postgres', "ALTER SYSTEM SET link.allowed_hosts = " . quote($entries));
-	$node->reload;
-	for (1 .. 200)
-	{
-		return if $node->safe_psql('postgres', 'SHOW link.allowed_hosts') eq $entries;
-		sleep 0.02;
-	}
-	die "link.allowed_hosts does not change to $entries";
-}
 
 #
 # Origin binding. The listener is an allowed host, so nothing else protects.
@@ -98,7 +59,6 @@ my $use = "SELECT link.list_files('l', 'b/p/')";
 unlike(run_sql($use, user => $_), qr/ERROR/, "$_ uses it") for qw(owner1 altering);
 like(new_arrivals($good), qr/Credential=$key\b/, 'which sends them where it should');
 
-sub sql_call { my ($name, @arg) = @_; return "SELECT link.$name(" . join(', ', map { /^\w+ => / ? $_ : defined $_ ? quote($_) : 'NULL' } @arg) . ')'; }
 my $to_evil = config_of($evil->{url});
 
 # What an attempt is, by whom, and the SQLSTATE that it ends with. Each is
@@ -372,26 +332,13 @@ like(new_arrivals($evil), qr/^host: evil\.localhost:$evil->{port}/mi, 'and the b
 # mount namespace of its own has one that we can write.
 SKIP:
 {
-	my $hosts = $node->basedir . '/hosts';
-	my $bin = $node->basedir . '/bin';
-	my $real = `sh -c 'command -v pg_ctl'` =~ s/\n//r;
 	my $moved = IO::Socket::INET->new(Listen => 8, LocalAddr => '127.0.0.2', LocalPort => $evil->{port}, Blocking => 0);
-	append_to_file($hosts, "127.0.0.1 shifty.test\n");
-	chmod 0644, $hosts;
 	my @special = qw(169.254.169.254 100.100.100.200 168.63.129.16 10.1.2.3 172.16.1.1 192.168.1.1 100.64.1.1 0.0.0.0 224.0.0.1 240.0.0.1 fd00:ec2::254
 	  ::1 fe80::1 fc00::1 ff02::1 ::ffff:169.254.169.254 64:ff9b::a9fe:a9fe 64:ff9b:1::1 ::ffff:0:a9fe:a9fe 2002:a9fe:a9fe::1);
 	@special = grep { !/:/ } @special unless socket(my $ipv6, AF_INET6, SOCK_DGRAM, 0);
-	skip 'no mount namespaces here, or no 127.0.0.2', 6 + @special
-	  unless $moved && system("unshare --map-current-user --keep-caps -m mount --bind $hosts /etc/hosts 2>/dev/null") == 0;
-
-	$node->stop;
-	mkdir $bin;
-	append_to_file("$bin/pg_ctl", "#!/bin/sh\nexec unshare --map-current-user --keep-caps -m sh -c 'mount --bind $hosts /etc/hosts && exec $real \"\$\@\"' pg_ctl \"\$\@\"\n");
-	chmod 0755, "$bin/pg_ctl";
-	{
-		local %ENV = (%ENV, PATH => "$bin:$ENV{PATH}");
-		$node->start;
-	}
+	my $hosts = $moved && start_with_hosts($node);
+	skip 'no mount namespaces here, or no 127.0.0.2', 6 + @special unless $hosts;
+	append_to_file($hosts, "127.0.0.1 shifty.test\n");
 	allow('http://.test http://127.0.0.1');
 	unlike(endpoint("http://shifty.test:$evil->{port}"), qr/ERROR/, 'a name whose address is allowed');
 	like(new_arrivals($evil), qr/^host: shifty\.test/mi, 'works');

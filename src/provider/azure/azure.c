@@ -20,6 +20,7 @@
 
 static void azure_validate(struct json_object *credentials, struct json_object *config);
 static void azure_start(LinkSession *session);
+static void azure_refresh(LinkSession *session);
 static const char *azure_endpoint(const LinkS3Session *session);
 
 static const char *const creds_modes[] = {"static", "managed_identity", NULL};
@@ -57,7 +58,7 @@ static const LinkProviderOps azure_ops = {
 	.list = link_s3_list,
 	.stat = link_s3_stat,
 	.end = link_s3_end,
-	.refresh = link_s3_refresh,
+	.refresh = azure_refresh,
 };
 
 const LinkProvider link_azure_provider = {
@@ -182,11 +183,16 @@ azure_endpoint(const LinkS3Session *session)
 static void
 azure_start(LinkSession *session)
 {
-	const char *sas = link_option_string(session->options, "sas_token", NULL);
-
 	link_s3_start_session(session, &azure_dialect);
-	link_azure_conceal(session->options, sas);
+	link_azure_conceal(session->options);
 
 	/* the container is never part of the host */
 	((LinkS3Session *) session)->path_style = true;
+}
+
+static void
+azure_refresh(LinkSession *session)
+{
+	link_s3_refresh(session);
+	link_azure_conceal(session->options);
 }

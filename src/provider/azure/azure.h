@@ -18,7 +18,7 @@
 
 extern void link_azure_sign(LinkS3Request *request, const LinkS3Credentials *credentials);
 extern void link_azure_credentials(LinkS3Session *s3, LinkS3Credentials *credentials);
-extern void link_azure_conceal(LinkOptions *options, const char *sas);
+extern void link_azure_conceal(LinkOptions *options);
 extern const char *link_azure_query_suffix(const LinkS3Session *s3);
 
 /* ---- azure_blob.c ---- */

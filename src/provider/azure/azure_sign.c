@@ -179,8 +179,9 @@ link_azure_credentials(LinkS3Session *s3, LinkS3Credentials *credentials)
 
 /* The signature of a SAS is a secret also where it stands alone, encoded or not. */
 void
-link_azure_conceal(LinkOptions *options, const char *sas)
+link_azure_conceal(LinkOptions *options)
 {
+	const char *sas = link_option_string(options, "sas_token", NULL);
 	const char *signature = sas ? strstr(sas, "sig=") : NULL;
 	char	   *text;
 	bool		has_nul;

@@ -9,15 +9,10 @@
 
 #include "catalog/json.h"
 
-#include <limits.h>
-#include <stdlib.h>
-
 #include "miscadmin.h"
 #include "utils/memutils.h"
-#include "utils/varlena.h"
 
 #include "errors.h"
-#include "guc.h"
 #include "provider/hdfs/hdfs.h"
 #include "provider/list.h"
 
@@ -91,42 +86,6 @@ member(struct json_object *object, const char *key)
 	return json_object_get_string(value);
 }
 
-/* Below a directory of link.file_roots, after all links are resolved (SECURITY 26). */
-static void
-check_keytab(const char *keytab, bool anywhere)
-{
-	char		real[PATH_MAX];
-	char		root[PATH_MAX];
-	List	   *roots;
-	ListCell   *lc;
-
-	if (realpath(keytab, real) == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_LINK_BAD_CREDENTIALS),
-				 errmsg("could not find the keytab: %m")));
-	if (anywhere)
-		return;
-	if (!SplitDirectoriesString(pstrdup(link_file_roots), ',', &roots))
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIG_FILE_ERROR),
-				 errmsg("invalid list syntax in parameter \"%s\"", "link.file_roots")));
-	foreach(lc, roots)
-	{
-		size_t		len;
-
-		if (realpath(lfirst(lc), root) == NULL)
-			continue;
-		len = strlen(root);
-		if (strncmp(real, root, len) == 0 && (real[len] == '/' || root[len - 1] == '/'))
-			return;
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_LINK_NO_PRIVILEGE),
-			 errmsg("keytab may not be used by a link"),
-			 errdetail("It does not lie below a directory of link.file_roots."),
-			 errhint("Only links of superusers may have it elsewhere.")));
-}
-
 static void
 hdfs_validate(struct json_object *credentials, struct json_object *config)
 {
@@ -152,7 +111,7 @@ hdfs_validate(struct json_object *credentials, struct json_object *config)
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("\"delegation_token\" excludes \"user\" and \"kerberos_keytab\"")));
 	if (keytab)
-		check_keytab(keytab, superuser());
+		link_check_server_file("kerberos_keytab", keytab, superuser());
 }
 
 /*
@@ -185,7 +144,7 @@ hdfs_start(LinkSession *session)
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("link %s has no webhdfs_url", session->link_name)));
 	if (keytab)
-		check_keytab(keytab, superuser_arg(session->owner));
+		link_check_server_file("kerberos_keytab", keytab, superuser_arg(session->owner));
 
 	config.ca_certificate = link_option_string(options, "ca_certificate", NULL);
 	config.connect_timeout = link_option_integer(options, "connect_timeout", 0);

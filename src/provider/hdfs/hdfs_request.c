@@ -218,7 +218,10 @@ server_words(LinkHdfsSession *session, const char *answer)
 		text.len = end - text.data;
 		appendStringInfo(&text, "(a token)%s", message);
 	}
-	return link_options_scrub(session->base.options, link_printable(text.data, text.len));
+
+	/* secrets go first: one that is cut short or escaped would not be found any more */
+	token = link_options_scrub(session->base.options, text.data);
+	return link_printable(token, strlen(token));
 }
 
 void

@@ -151,6 +151,7 @@ link_hdfs_negotiate(LinkHdfsSession *session, LinkHttpRequest *request, const ch
 	len = pg_b64_encode(n->token.value, n->token.length, value + strlen(value), size);
 	if (len < 0)
 		elog(ERROR, "could not encode a Kerberos token");
+	link_options_conceal(session->base.options, value + strlen("Negotiate "));
 	link_http_header(request, "authorization", value);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

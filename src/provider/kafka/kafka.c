@@ -130,6 +130,8 @@ member(struct json_object *object, const char *key)
 	return json_object_get_string(value);
 }
 
+static const char *const file_keys[] = {"ssl.ca.location", "ssl.certificate.location", "ssl.key.location"};
+
 static void
 kafka_validate(struct json_object *credentials, struct json_object *config)
 {
@@ -154,6 +156,9 @@ kafka_validate(struct json_object *credentials, struct json_object *config)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("keys of TLS need \"security.protocol\" \"ssl\" or \"sasl_ssl\" in CONFIG")));
+	for (int i = 0; i < lengthof(file_keys); i++)
+		if (member(config, file_keys[i]))
+			link_check_server_file(file_keys[i], member(config, file_keys[i]), superuser());
 }
 
 /*
@@ -169,6 +174,13 @@ kafka_start(LinkSession *session)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("link %s has no bootstrap.servers", session->link_name)));
+	for (int i = 0; i < lengthof(file_keys); i++)
+	{
+		const char *file = link_option_string(session->options, file_keys[i], NULL);
+
+		if (file)
+			link_check_server_file(file_keys[i], file, superuser_arg(session->owner));
+	}
 }
 
 /* Brokers say nothing to whom they do not know: both steps are one. */

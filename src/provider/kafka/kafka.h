@@ -23,6 +23,13 @@
 
 #include "provider/provider.h"
 
+/*
+ * librdkafka puts its texts into buffers of 512 bytes.  What does not fit it cuts,
+ * also in the middle, and a secret that a broker repeats may be cut with it, so
+ * that nobody would find it: longer texts are left out (SECURITY 20).
+ */
+#define LINK_KAFKA_MAX_TEXT 480
+
 /* One client of librdkafka. */
 typedef struct LinkKafkaClient
 {
@@ -32,6 +39,7 @@ typedef struct LinkKafkaClient
 	rd_kafka_queue_t *queue;	/* its events */
 	int			event_fd;		/* readable when there are some; -1 if none */
 	bool		producer;
+	struct LinkKafkaSession *session;
 
 	/* for the threads of librdkafka: malloc'd, unchanged while it lives */
 	char	   *allowed_hosts;
@@ -43,6 +51,9 @@ typedef struct LinkKafkaSession
 	LinkSession base;
 	struct LinkKafkaWriter *writer; /* whose transaction publish() commits */
 	char	   *brokers;		/* named in a path, or NULL: bootstrap.servers */
+
+	/* the last word of librdkafka on the brokers, for errors that say no more than "timed out" */
+	char		trouble[LINK_KAFKA_MAX_TEXT + 1];
 } LinkKafkaSession;
 
 /* ---- kafka_client.c ---- */
@@ -63,15 +74,15 @@ extern int	link_kafka_timeout(const LinkKafkaSession *session);
 /*
  * Wait for an event until 'deadline'; NULL when it has passed.  Interruptible.
  * Errors of the client as a whole are remembered and not given: see
- * link_kafka_trouble().
+ * link_kafka_raise().
  */
 extern rd_kafka_event_t *link_kafka_event(LinkKafkaClient *client, TimestampTz deadline);
 
 /* The same without waiting and interrupts. */
 extern rd_kafka_event_t *link_kafka_event_now(LinkKafkaClient *client);
 
-/* What librdkafka last reported of its brokers, palloc'd, or NULL. */
-extern char *link_kafka_trouble(void);
+/* Has a broker refused the login? */
+extern bool link_kafka_login_refused(const LinkKafkaSession *session);
 
 /* Throw: "could not <action> through link x: ...". */
 LINK_NORETURN extern void link_kafka_raise(LinkKafkaSession *session, const char *what,

@@ -28,6 +28,9 @@
 /* ms for one call, unless operation.timeout.ms says otherwise */
 #define DEFAULT_TIMEOUT 60000
 
+/* In what librdkafka says of brokers; in capitals or not. */
+#define LOGIN_REFUSED "uthentication"
+
 /* A destroyed client ends its threads within this; they hold nothing of ours. */
 #define PURGE_TIMEOUT 100
 
@@ -52,9 +55,6 @@ static const char *const for_consumers[] = {
 
 /* Closed at exit: their threads use libraries that exit() takes down (INTERNALS B9). */
 static dlist_head clients = DLIST_STATIC_INIT(clients);
-
-/* The last word of librdkafka on its brokers, for errors that say no more than "timed out". */
-static char trouble[512];
 
 static void
 block_signals(sigset_t *saved)
@@ -161,6 +161,21 @@ connect_allowed(int fd, const struct sockaddr *address, int len, const char *id,
 	return connect(fd, address, len) == 0 || errno == EINPROGRESS ? 0 : errno;
 }
 
+/*
+ * A text of librdkafka, or of a broker, for a message of ours (SECURITY 20).
+ * Secrets go first: one that is escaped would not be found any more.
+ */
+static char *
+presentable(const LinkKafkaSession *session, const char *text)
+{
+	char	   *scrubbed;
+
+	if (strlen(text) > LINK_KAFKA_MAX_TEXT)
+		return "(A long text is left out.)";
+	scrubbed = link_options_scrub(session->base.options, text);
+	return link_printable(scrubbed, strlen(scrubbed));
+}
+
 static void
 set(LinkKafkaSession *session, rd_kafka_conf_t *conf, const char *name, const char *value)
 {
@@ -172,8 +187,7 @@ set(LinkKafkaSession *session, rd_kafka_conf_t *conf, const char *name, const ch
 	ereport(ERROR,
 			(errcode(ERRCODE_LINK_BAD_OPTION),
 			 errmsg("invalid value of \"%s\" of link %s", name, session->base.link_name),
-			 errdetail("%s", link_options_scrub(session->base.options,
-												link_printable(problem, strlen(problem))))));
+			 errdetail("%s", presentable(session, problem))));
 }
 
 static void
@@ -226,8 +240,10 @@ link_kafka_open(LinkKafkaSession *session, bool producer, const char *transactio
 	char		problem[512];
 	sigset_t	saved;
 
+	link_policy_check_key_log();
 	client->event_fd = -1;
 	client->producer = producer;
+	client->session = session;
 	client->tls = strcmp(protocol, "ssl") == 0 || strcmp(protocol, "sasl_ssl") == 0;
 	check_brokers(brokers, client->tls);
 	if (!registered)
@@ -235,7 +251,7 @@ link_kafka_open(LinkKafkaSession *session, bool producer, const char *transactio
 		before_shmem_exit(close_all_clients, (Datum) 0);
 		registered = true;
 	}
-	trouble[0] = '\0';
+	session->trouble[0] = '\0';
 
 	conf = rd_kafka_conf_new();
 	set(session, conf, "bootstrap.servers", brokers);
@@ -297,7 +313,7 @@ link_kafka_open(LinkKafkaSession *session, bool producer, const char *transactio
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("link %s cannot be used for Kafka", session->base.link_name),
-				 errdetail("%s", link_options_scrub(options, link_printable(problem, strlen(problem))))));
+				 errdetail("%s", presentable(session, problem))));
 	}
 	dlist_push_tail(&clients, &client->node);
 	client->callback.func = release_client;
@@ -316,9 +332,17 @@ link_kafka_open(LinkKafkaSession *session, bool producer, const char *transactio
  * Events.
  */
 
+static void
+note_trouble(LinkKafkaSession *session, const char *text)
+{
+	if (strlen(text) > LINK_KAFKA_MAX_TEXT)
+		text = strstr(text, LOGIN_REFUSED) ? "Authentication failed, for a reason that is too long to be shown" : "";
+	strlcpy(session->trouble, text, sizeof(session->trouble));
+}
+
 /* What is no answer to anybody: the state of brokers. */
 static bool
-take_note(rd_kafka_event_t *event)
+take_note(LinkKafkaSession *session, rd_kafka_event_t *event)
 {
 	const char *text;
 	const char *facility;
@@ -330,11 +354,11 @@ take_note(rd_kafka_event_t *event)
 			if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__PARTITION_EOF ||
 				rd_kafka_event_error_is_fatal(event))
 				return false;
-			strlcpy(trouble, rd_kafka_event_error_string(event), sizeof(trouble));
+			note_trouble(session, rd_kafka_event_error_string(event));
 			return true;
 		case RD_KAFKA_EVENT_LOG:
 			if (rd_kafka_event_log(event, &facility, &text, &level) == 0 && level <= 3)
-				strlcpy(trouble, text, sizeof(trouble));
+				note_trouble(session, text);
 			return true;
 		case RD_KAFKA_EVENT_NONE:
 			return true;
@@ -354,7 +378,7 @@ link_kafka_event_now(LinkKafkaClient *client)
 		block_signals(&saved);
 		event = rd_kafka_queue_poll(client->queue, 0);
 		unblock_signals(&saved);
-		if (event == NULL || !take_note(event))
+		if (event == NULL || !take_note(client->session, event))
 			return event;
 		rd_kafka_event_destroy(event);
 	}
@@ -384,10 +408,10 @@ link_kafka_event(LinkKafkaClient *client, TimestampTz deadline)
 	}
 }
 
-char *
-link_kafka_trouble(void)
+bool
+link_kafka_login_refused(const LinkKafkaSession *session)
 {
-	return trouble[0] ? link_printable(trouble, strlen(trouble)) : NULL;
+	return strstr(session->trouble, LOGIN_REFUSED) != NULL;
 }
 
 int
@@ -436,20 +460,19 @@ error_code(rd_kafka_resp_err_t code)
 void
 link_kafka_raise(LinkKafkaSession *session, const char *what, rd_kafka_resp_err_t code, const char *text)
 {
-	const char *more = link_kafka_trouble();
+	const char *more = session->trouble;
 	int			sqlstate = error_code(code);
 
 	/* the reason is in what was said before */
-	if (sqlstate == ERRCODE_LINK_UNREACHABLE && more &&
-		(strstr(more, "uthentication") || strstr(more, "SASL")))
+	if (sqlstate == ERRCODE_LINK_UNREACHABLE &&
+		(link_kafka_login_refused(session) || strstr(more, "SASL")))
 		sqlstate = ERRCODE_LINK_BAD_CREDENTIALS;
-	more = more ? link_options_scrub(session->base.options, more) : NULL;
 	ereport(ERROR,
 			(errcode(sqlstate),
 			 errmsg("%s through link %s: %s", what, session->base.link_name,
-					link_options_scrub(session->base.options,
-									   text ? link_printable(text, strlen(text)) : rd_kafka_err2str(code))),
-			 errdetail("Kafka's code is %s.%s%s", rd_kafka_err2name(code), more ? " " : "", more ? more : "")));
+					presentable(session, text ? text : rd_kafka_err2str(code))),
+			 errdetail("Kafka's code is %s.%s%s", rd_kafka_err2name(code), more[0] ? " " : "",
+					   presentable(session, more))));
 }
 
 void
@@ -484,7 +507,7 @@ link_kafka_metadata(LinkKafkaSession *session, LinkKafkaClient *client, const ch
 			rd_kafka_event_destroy(event);
 		if ((code != RD_KAFKA_RESP_ERR__TIMED_OUT && code != RD_KAFKA_RESP_ERR__TRANSPORT) ||
 			GetCurrentTimestamp() >= deadline || QueryCancelPending || ProcDiePending ||
-			(trouble[0] && strstr(trouble, "uthentication")))
+			link_kafka_login_refused(session))
 			break;
 		pg_usleep(10000);
 	}

@@ -98,7 +98,7 @@ transaction_call(LinkKafkaWriter *writer, TransactionCall call)
 			link_kafka_raise_error(session, action(writer), error);
 		rd_kafka_error_destroy(error);
 		CHECK_FOR_INTERRUPTS();
-		if (link_kafka_trouble() && strstr(link_kafka_trouble(), "uthentication"))
+		if (link_kafka_login_refused(session))
 			link_kafka_raise(session, action(writer), RD_KAFKA_RESP_ERR__AUTHENTICATION, NULL);
 	}
 }
