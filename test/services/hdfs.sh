@@ -167,6 +167,7 @@ dfs.namenode.heartbeat.recheck-interval 2000
 dfs.datanode.du.reserved 0
 dfs.disk.balancer.enabled false
 dfs.namenode.stale.datanode.interval 10000
+dfs.client.block.write.locateFollowingBlock.initial.delay.ms 10
 C
 		if [ "$kind" = ha ]; then
 			cat <<C

@@ -3,7 +3,7 @@
 #
 # kerberos_start FOLDER             starts the key distribution centre; false if it does not start
 # kerberos_stop
-# kerberos_down, kerberos_up        it alone, its data kept
+# kerberos_down, kerberos_up [SKEW]  it alone, its data kept; its clock off by SKEW (+1h)
 # kerberos_principal NAME KEYTAB    makes NAME with random keys, added to FOLDER/KEYTAB
 #
 # These need LINK_KERBEROS_FOLDER only, so a test may call them from another shell.
@@ -16,7 +16,7 @@
 
 . "$LINK_SOURCE/test/services/util.sh"
 
-kerberos_packages() { install_packages krb5-kdc krb5-admin-server krb5-user openssl; }
+kerberos_packages() { install_packages krb5-kdc krb5-admin-server krb5-user libfaketime openssl; }
 
 # kerberos_tool COMMAND...: with the realm's own configuration, as the folder's owner
 kerberos_tool()
@@ -35,8 +35,9 @@ kerberos_principal()
 
 kerberos_up()
 {
-	local d=$LINK_KERBEROS_FOLDER
-	service_spawn "$d" kdc env KRB5_CONFIG="$d/krb5.conf" KRB5_KDC_PROFILE="$d/kdc.conf" /usr/sbin/krb5kdc -n &&
+	local d=$LINK_KERBEROS_FOLDER skew=()
+	[ -z "${1:-}" ] || skew=(FAKETIME="$1" LD_PRELOAD="$(echo /usr/lib/*/faketime/libfaketime.so.1)")
+	service_spawn "$d" kdc env "${skew[@]}" KRB5_CONFIG="$d/krb5.conf" KRB5_KDC_PROFILE="$d/kdc.conf" /usr/sbin/krb5kdc -n &&
 		service_wait "$d" kdc 10 service_port_open "$(cat "$d/port")"
 }
 

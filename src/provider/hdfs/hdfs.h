@@ -31,8 +31,6 @@ typedef struct LinkHdfsSession
 	int			active;			/* the one that answered last */
 	TimestampTz abort_until;	/* end of the time for aborts; 0 before the first */
 	bool		quiet;			/* an abort is under way: the KDC may not be asked */
-	char		proven_host[256];	/* namenode for which a ticket is in the cache; "" if none */
-	TimestampTz proven_until;	/* for how long it serves */
 } LinkHdfsSession;
 
 /* Where a namenode redirects to; longer is an error. */
