@@ -115,11 +115,11 @@ typedef RangeTblEntry LinkTableRights;
 
 /* Only to have core check it: begun for the client, and nothing is sent before the first row. */
 #if PG_VERSION_NUM >= 160000
-#define link_begin_copy_to(pstate, rel, columns) \
-	BeginCopyTo(pstate, rel, NULL, InvalidOid, NULL, false, NULL, columns, NIL)
+#define link_begin_copy_to(pstate, rel, columns, options) \
+	BeginCopyTo(pstate, rel, NULL, InvalidOid, NULL, false, NULL, columns, options)
 #else
-#define link_begin_copy_to(pstate, rel, columns) \
-	BeginCopyTo(pstate, rel, NULL, InvalidOid, NULL, false, columns, NIL)
+#define link_begin_copy_to(pstate, rel, columns, options) \
+	BeginCopyTo(pstate, rel, NULL, InvalidOid, NULL, false, columns, options)
 #endif
 
 /* Run a query to its end, once; 18 dropped the argument that says "once". */

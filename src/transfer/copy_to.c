@@ -21,11 +21,14 @@
 #include "transfer/copy_to.h"
 #include "transfer/select.h"
 
-/* Of all that core's COPY TO says of a relation that it does not take, by core itself. */
+/*
+ * What core's COPY TO says of a relation that it does not take, or of columns
+ * in an option, core says itself.
+ */
 static void
-check_kind(ParseState *pstate, Relation rel, List *columns)
+check_relation(ParseState *pstate, Relation rel, List *columns, List *options)
 {
-	EndCopyTo(link_begin_copy_to(pstate, rel, columns));
+	EndCopyTo(link_begin_copy_to(pstate, rel, columns, options));
 }
 
 /*
@@ -60,7 +63,7 @@ target_list(TupleDesc desc, List *attnums)
  * generated ones too, ours has the same ones whatever applies.  The lock stays.
  */
 static Node *
-table_query(const LinkCopy *copy, Oid *table)
+table_query(const LinkCopy *copy, List *options, Oid *table)
 {
 	List	   *columns = copy->statement->attlist;
 	ParseState *pstate = make_parsestate(NULL);
@@ -82,7 +85,7 @@ table_query(const LinkCopy *copy, Oid *table)
 
 	*table = RelationGetRelid(rel);
 	if (check_enable_rls(*table, InvalidOid, false) != RLS_ENABLED)
-		check_kind(pstate, rel, columns);
+		check_relation(pstate, rel, columns, options);
 
 	from = makeRangeVar(get_namespace_name(RelationGetNamespace(rel)),
 						pstrdup(RelationGetRelationName(rel)), -1);
@@ -95,17 +98,17 @@ table_query(const LinkCopy *copy, Oid *table)
 }
 
 PlannedStmt *
-link_copy_to_plan(const LinkCopy *copy, List *partition_by)
+link_copy_to_plan(const LinkCopy *copy, const LinkTransferOptions *options)
 {
 	RawStmt    *statement = makeNode(RawStmt);
 	Oid			table = InvalidOid;
 	PlannedStmt *plan;
 
-	statement->stmt = copy->statement->relation ? table_query(copy, &table) : copy->statement->query;
+	statement->stmt = copy->statement->relation ? table_query(copy, options->copy, &table) : copy->statement->query;
 	statement->stmt_location = copy->location;
 	statement->stmt_len = copy->length;
-	if (partition_by != NIL)
-		statement = link_select_partition(statement, copy->text, partition_by);
+	if (options->partition_by != NIL)
+		statement = link_select_partition(statement, copy->text, options->partition_by);
 	plan = link_select_plan(link_select_analyze(statement, copy->text), copy->text);
 
 	/* the query finds the table by name: it may have been renamed just before the lock */

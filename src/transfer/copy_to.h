@@ -12,13 +12,13 @@
 
 #include "nodes/plannodes.h"
 
+#include "transfer/options.h"
 #include "transfer/transfer.h"
 
 /*
  * A table is opened, locked and checked as core does it, and then read by a
  * query, to which row security applies.  Of queries, those of select.h.
- * 'partition_by' as there, or NIL.
  */
-extern PlannedStmt *link_copy_to_plan(const LinkCopy *copy, List *partition_by);
+extern PlannedStmt *link_copy_to_plan(const LinkCopy *copy, const LinkTransferOptions *options);
 
 #endif							/* LINK_COPY_TO_H */

@@ -153,7 +153,7 @@ export(const LinkCopy *copy, const char *query, const LinkName *link, const char
 	ProcessCopyOptions(pstate, &format, false, wanted.copy);
 	row = link_lookup_name(link, LINK_ACL_WRITE);
 
-	plan = copy ? link_copy_to_plan(copy, wanted.partition_by) : plan_text(query, wanted.partition_by);
+	plan = copy ? link_copy_to_plan(copy, &wanted) : plan_text(query, wanted.partition_by);
 	delivery = link_delivery_begin(&wanted, &format);
 	desc = link_select_start(plan, query, link_delivery_receiver(delivery));
 	session = link_open(row);

@@ -68,9 +68,9 @@ static const OptionRule rules[] = {
 	{"escape", USE_BOTH, pass_on},
 	{"encoding", USE_BOTH, pass_on},
 	{"default", USE_LOAD, pass_on},
-	{"force_quote", USE_EXPORT, pass_on_columns},
-	{"force_not_null", USE_LOAD, pass_on_columns},
-	{"force_null", USE_LOAD, pass_on_columns},
+	{"force_quote", USE_BOTH, pass_on_columns},
+	{"force_not_null", USE_BOTH, pass_on_columns},
+	{"force_null", USE_BOTH, pass_on_columns},
 	{"overwrite", USE_EXPORT, set_overwrite},
 	{"file_size", USE_EXPORT, set_file_size},
 	{"partition_by", USE_EXPORT, set_partition_by},
@@ -296,11 +296,16 @@ set_key(DefElem *option, LinkTransferOptions *out)
 	out->key = defGetString(option);
 }
 
-/* COPY's own; what a load makes of it is its own business too. */
+/* COPY's own, with all the words that it takes; which it does not, it says. */
 static void
 set_header(DefElem *option, LinkTransferOptions *out)
 {
-	out->header = option->arg == NULL || pg_strcasecmp(defGetString(option), "false") != 0;
+	static const char *const none[] = {"false", "off", "0"};
+
+	out->header = true;
+	for (int i = 0; option->arg && i < lengthof(none); i++)
+		if (pg_strcasecmp(defGetString(option), none[i]) == 0)
+			out->header = false;
 	pass_on(option, out);
 }
 
