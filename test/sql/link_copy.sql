@@ -215,7 +215,7 @@ COPY t (id, name) TO 'link://files/more/split' (file_size 40, parallel 0);
 COPY back (id, name) FROM 'link://files/more/split*';
 \set QUIET on
 SELECT path FROM link.list_files('files', 'more/');
-SELECT convert_from(link.read_file('files', 'more/parts/flag=true/id=4/part_0000'), 'UTF8');
+SELECT convert_from(link.read_file('files', 'more/parts/flag=true/id=4/part_0000.csv'), 'UTF8');
 SELECT count(*), count(DISTINCT id), count(price), sum(twice) FROM back;
 COPY t (id) TO 'link://files/x' (partition_by (name));
 COPY t (id) TO 'link://files/x' (FORMAT json, HEADER);
