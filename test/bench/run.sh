@@ -10,6 +10,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 . "$LINK_SOURCE/test/services/ceph.sh"
 . "$LINK_SOURCE/test/services/sink.sh"
+. "$LINK_SOURCE/test/bench/measure.sh"
 stop_services() { sink_stop; ceph_stop; }
 trap clean_up EXIT
 
@@ -35,54 +36,12 @@ export AWS_ACCESS_KEY_ID=$LINK_S3_ACCESS_KEY AWS_SECRET_ACCESS_KEY=$LINK_S3_SECR
 export AWS_DEFAULT_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true
 aws() { command aws --endpoint-url "$LINK_S3_ENDPOINT" "$@" >/dev/null; }
 aws_sink() { command aws --endpoint-url "$LINK_SINK_ENDPOINT" "$@" >/dev/null; }
-sql() { as_user psql -X -q -At -v ON_ERROR_STOP=1 -c "$1"; }
 
 aws s3 mb s3://bench
 say "making $rows rows"
 as_user psql -X -q -v ON_ERROR_STOP=1 -v "rows=$rows" -v "files=$LINK_WORK/files" \
 	-v "s3=$LINK_S3_ENDPOINT" -v "sink=$LINK_SINK_ENDPOINT" \
 	-v "key=$LINK_S3_ACCESS_KEY" -v "secret=$LINK_S3_SECRET_KEY" -f "$LINK_WORK/build/test/bench/setup.sql" >/dev/null
-
-declare -A seconds
-order=()
-
-# measure NAME COMMAND [BEFORE]: the median of $repeats runs, in seconds.
-measure()
-{
-	local name=$1 i start times=()
-	for i in $(seq "$repeats"); do
-		[ -z "${3:-}" ] || eval "$3"
-		start=$(date +%s%N)
-		eval "$2" >/dev/null
-		times+=($((($(date +%s%N) - start) / 1000000)))
-	done
-	seconds[$name]=$(printf '%s\n' "${times[@]}" | sort -n | awk '{v[NR]=$1} END {print v[int((NR + 1) / 2)] / 1000}')
-	order+=("$name")
-	say "  $name: ${seconds[$name]} s (${times[*]} ms)"
-}
-
-# peak_growth NAME SQL: how much the backend's private memory grew at most, MiB.
-peak_growth()
-{
-	local pid before=0 now peak=0 out="$LINK_WORK/peak"
-	rm -f "$out"
-	as_user psql -X -q -At -v ON_ERROR_STOP=1 >"$out" <<S &
-SELECT pg_backend_pid(), count(*) FROM (SELECT * FROM lineitem LIMIT 1000) l;
-SELECT pg_sleep(1);
-$2
-S
-	local client=$!
-	while [ ! -s "$out" ]; do sleep 0.1; done
-	pid=$(head -n 1 "$out" | cut -d'|' -f1)
-	before=$(awk '/^RssAnon/{print $2}' "/proc/$pid/status")
-	while kill -0 $client 2>/dev/null; do
-		now=$(awk '/^RssAnon/{print $2}' "/proc/$pid/status" 2>/dev/null) || break
-		[ "${now:-0}" -le "$peak" ] || peak=$now
-		sleep 0.1
-	done
-	wait $client
-	printf '%-44s %8.1f MiB\n' "$1" "$(awk "BEGIN {print ($peak - $before) / 1024}")"
-}
 
 csv="(FORMAT csv)"
 fresh_s3="aws s3 rm s3://bench/x"
@@ -121,7 +80,8 @@ awk -v a="${seconds[export to S3]}" -v b="${seconds[psql | aws to S3]}" \
 printf '\n%-44s %8s\n' "growth of a backend, $((3 * bytes / 1000000)) MB of CSV" peak
 three="SELECT l.* FROM lineitem l CROSS JOIN generate_series(1, 3)"
 aws s3 rm s3://bench/x
-peak_growth "export to FS" "SELECT * FROM link.select_into('$three', 'files', 'big.csv', 'csv');"
-peak_growth "export to S3" "SELECT * FROM link.select_into('$three', 's3', 'bench/big', 'csv');"
+warm="SELECT * FROM lineitem LIMIT 1000"
+peak_growth "export to FS" "$warm" "SELECT * FROM link.select_into('$three', 'files', 'big.csv', 'csv');"
+peak_growth "export to S3" "$warm" "SELECT * FROM link.select_into('$three', 's3', 'bench/big', 'csv');"
 sql 'TRUNCATE target'
-peak_growth "load from S3" "SELECT * FROM link.load_data('s3', 'bench/big', 'target', format => 'csv');"
+peak_growth "load from S3" "$warm" "SELECT * FROM link.load_data('s3', 'bench/big', 'target', format => 'csv');"

@@ -37,6 +37,7 @@ typedef struct LinkKafkaClient
 	dlist_node	node;			/* in the list of clients to close at exit */
 	rd_kafka_t *rk;				/* NULL once closed */
 	rd_kafka_queue_t *queue;	/* its events */
+	rd_kafka_queue_t *messages; /* what a consumer fetched; NULL for producers */
 	int			event_fd;		/* readable when there are some; -1 if none */
 	bool		producer;
 	struct LinkKafkaSession *session;
@@ -84,6 +85,22 @@ extern rd_kafka_event_t *link_kafka_event_now(LinkKafkaClient *client);
 /* Has a broker refused the login? */
 extern bool link_kafka_login_refused(const LinkKafkaSession *session);
 
+/*
+ * What a consumer has fetched, at most 'n' messages, without waiting; to be
+ * destroyed by the caller.  None: link_kafka_wait() for some, which is false once
+ * 'deadline' has passed.  It is interruptible.
+ */
+extern int	link_kafka_messages(LinkKafkaClient *client, rd_kafka_message_t **messages, int n);
+extern bool link_kafka_wait(LinkKafkaClient *client, TimestampTz deadline);
+
+/*
+ * rd_kafka_offsets_for_times(), which also tells the ends of partitions, for at
+ * most operation.timeout.ms.  Never throws, so that 'list' can be destroyed; ends
+ * early when there are interrupts to be processed.
+ */
+extern rd_kafka_resp_err_t link_kafka_offsets(LinkKafkaSession *session, LinkKafkaClient *client,
+											  rd_kafka_topic_partition_list_t *list);
+
 /* Throw: "could not <action> through link x: ...". */
 LINK_NORETURN extern void link_kafka_raise(LinkKafkaSession *session, const char *what,
 							 rd_kafka_resp_err_t code, const char *text);
@@ -98,6 +115,10 @@ LINK_NORETURN extern void link_kafka_raise_error(LinkKafkaSession *session, cons
  */
 extern const struct rd_kafka_metadata *link_kafka_metadata(LinkKafkaSession *session, LinkKafkaClient *client,
 														   const char *topic, const char *what);
+
+/* What librdkafka keeps ready for a reader at most: 100,000 small messages take 40 MB. */
+#define LINK_KAFKA_QUEUED_MESSAGES 100000
+#define LINK_KAFKA_QUEUED_KBYTES 16384
 
 /* ms: calls of librdkafka that cannot be waited for otherwise are cut into pieces of this length. */
 #define LINK_KAFKA_SLICE 200

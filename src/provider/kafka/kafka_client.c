@@ -75,6 +75,15 @@ unblock_signals(const sigset_t *saved)
  * The end.
  */
 
+static void
+release_queue(rd_kafka_queue_t *queue)
+{
+	if (queue == NULL)
+		return;
+	rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
+	rd_kafka_queue_destroy(queue);
+}
+
 void
 link_kafka_close(LinkKafkaClient *client)
 {
@@ -83,11 +92,8 @@ link_kafka_close(LinkKafkaClient *client)
 	if (client->rk == NULL)
 		return;
 	block_signals(&saved);
-	if (client->queue)
-	{
-		rd_kafka_queue_io_event_enable(client->queue, -1, NULL, 0);
-		rd_kafka_queue_destroy(client->queue);
-	}
+	release_queue(client->queue);
+	release_queue(client->messages);
 	if (client->producer)
 	{
 		/* nothing may keep the client from its end: what was not acknowledged is lost anyway */
@@ -98,7 +104,7 @@ link_kafka_close(LinkKafkaClient *client)
 	rd_kafka_destroy_flags(client->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	unblock_signals(&saved);
 	client->rk = NULL;
-	client->queue = NULL;
+	client->queue = client->messages = NULL;
 	if (client->event_fd >= 0)
 	{
 		close(client->event_fd);
@@ -282,10 +288,12 @@ link_kafka_open(LinkKafkaSession *session, bool producer, const char *transactio
 		set(session, conf, "enable.auto.offset.store", "false");
 		set(session, conf, "enable.partition.eof", "true");
 		set(session, conf, "auto.offset.reset", "error");
-		set(session, conf, "queued.max.messages.kbytes", "16384");
+		set(session, conf, "queued.min.messages", CppAsString2(LINK_KAFKA_QUEUED_MESSAGES));
+		set(session, conf, "queued.max.messages.kbytes", CppAsString2(LINK_KAFKA_QUEUED_KBYTES));
+		if (rd_kafka_version() >= 0x02020000)
+			set(session, conf, "fetch.queue.backoff.ms", "5");
 	}
-	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
-							 RD_KAFKA_EVENT_FETCH);
+	rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
 	client->allowed_hosts = strdup(link_allowed_hosts);
 	rd_kafka_conf_set_opaque(conf, client);
 	rd_kafka_conf_set_connect_cb(conf, connect_allowed);
@@ -320,11 +328,14 @@ link_kafka_open(LinkKafkaSession *session, bool producer, const char *transactio
 	client->callback.arg = client;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &client->callback);
 
-	client->queue = producer ? rd_kafka_queue_get_main(client->rk) : rd_kafka_queue_get_consumer(client->rk);
+	client->queue = rd_kafka_queue_get_main(client->rk);
 	(void) rd_kafka_set_log_queue(client->rk, client->queue);
 	rd_kafka_queue_io_event_enable(client->queue, client->event_fd, &one, sizeof(one));
 	if (!producer)
-		(void) rd_kafka_poll_set_consumer(client->rk);
+	{
+		client->messages = rd_kafka_queue_get_consumer(client->rk);
+		rd_kafka_queue_io_event_enable(client->messages, client->event_fd, &one, sizeof(one));
+	}
 	return client;
 }
 
@@ -384,28 +395,55 @@ link_kafka_event_now(LinkKafkaClient *client)
 	}
 }
 
+/* Before a look at the queues, so that nothing that comes after it is missed. */
+static void
+empty_event_fd(LinkKafkaClient *client)
+{
+	uint64		count;
+
+	(void) !read(client->event_fd, &count, sizeof(count));
+}
+
+bool
+link_kafka_wait(LinkKafkaClient *client, TimestampTz deadline)
+{
+	long		wait = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
+
+	if (wait <= 0)
+		return false;
+	if (WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						  client->event_fd, wait, link_wait_event("LinkKafka")) & WL_LATCH_SET)
+		ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	return true;
+}
+
 rd_kafka_event_t *
 link_kafka_event(LinkKafkaClient *client, TimestampTz deadline)
 {
-	for (;;)
-	{
-		rd_kafka_event_t *event;
-		uint64		count;
-		long		wait;
+	rd_kafka_event_t *event;
 
-		/* emptied before the look, so that nothing that comes after it is missed */
-		(void) !read(client->event_fd, &count, sizeof(count));
+	do
+	{
+		empty_event_fd(client);
 		event = link_kafka_event_now(client);
-		if (event)
-			return event;
-		wait = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), deadline);
-		if (wait <= 0)
-			return NULL;
-		if (WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_SOCKET_READABLE | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-							  client->event_fd, wait, link_wait_event("LinkKafka")) & WL_LATCH_SET)
-			ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-	}
+	} while (event == NULL && link_kafka_wait(client, deadline));
+	return event;
+}
+
+int
+link_kafka_messages(LinkKafkaClient *client, rd_kafka_message_t **messages, int n)
+{
+	rd_kafka_event_t *event;
+	sigset_t	saved;
+
+	empty_event_fd(client);
+	if ((event = link_kafka_event_now(client)) != NULL)
+		rd_kafka_event_destroy(event);
+	block_signals(&saved);
+	n = rd_kafka_consume_batch_queue(client->messages, 0, messages, n);
+	unblock_signals(&saved);
+	return Max(n, 0);
 }
 
 bool
@@ -517,4 +555,21 @@ link_kafka_metadata(LinkKafkaSession *session, LinkKafkaClient *client, const ch
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		link_kafka_raise(session, what, code, NULL);
 	return metadata;
+}
+
+rd_kafka_resp_err_t
+link_kafka_offsets(LinkKafkaSession *session, LinkKafkaClient *client, rd_kafka_topic_partition_list_t *list)
+{
+	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), link_kafka_timeout(session));
+	rd_kafka_resp_err_t code;
+	sigset_t	saved;
+
+	do
+	{
+		block_signals(&saved);
+		code = rd_kafka_offsets_for_times(client->rk, list, LINK_KAFKA_SLICE);
+		unblock_signals(&saved);
+	} while ((code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT) &&
+			 GetCurrentTimestamp() < deadline && !QueryCancelPending && !ProcDiePending);
+	return code;
 }

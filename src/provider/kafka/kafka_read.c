@@ -11,14 +11,22 @@
  */
 #include "postgres.h"
 
-#include <signal.h>
-
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "errors.h"
 #include "provider/kafka/kafka.h"
+
+/* Messages that are taken at a time. */
+#define BATCH 512
+
+/*
+ * What was taken since librdkafka was last told that there is room, see
+ * make_room(): half of what it keeps ready.
+ */
+#define ROOM_MESSAGES (LINK_KAFKA_QUEUED_MESSAGES / 2)
+#define ROOM_BYTES ((int64) LINK_KAFKA_QUEUED_KBYTES * 1024 / 2)
 
 typedef struct Partition
 {
@@ -36,21 +44,30 @@ typedef struct LinkKafkaReader
 	Partition  *partitions;
 	int			n;
 	int			open;			/* partitions that are not through */
-	StringInfoData buffer;		/* lines that were not given yet, from 'given' on */
-	Size		given;
-	rd_kafka_event_t *event;	/* whose messages are being taken */
+	rd_kafka_message_t *batch[BATCH];	/* taken from librdkafka; ours from 'at' on */
+	int			n_batch;
+	int			at;
+	Size		given;			/* bytes of batch[at] and its line end that were given */
+	int64		messages;		/* taken since make_room() */
+	int64		bytes;
 	MemoryContextCallback callback;
 } LinkKafkaReader;
 
-/* MemoryContextCallback: before the client, which it came from */
 static void
-release_event(void *arg)
+end_message(LinkKafkaReader *reader)
+{
+	rd_kafka_message_destroy(reader->batch[reader->at++]);
+	reader->given = 0;
+}
+
+/* MemoryContextCallback: before the client, which they came from */
+static void
+release_messages(void *arg)
 {
 	LinkKafkaReader *reader = arg;
 
-	if (reader->event && reader->client->rk)
-		rd_kafka_event_destroy(reader->event);
-	reader->event = NULL;
+	while (reader->at < reader->n_batch)
+		end_message(reader);
 }
 
 static char *
@@ -101,27 +118,59 @@ parse_path(LinkKafkaReader *reader, const char *path, int64 *partition, int64 *f
 				 errhint("Write topic, topic/partition or topic/partition/from-to.")));
 }
 
-/* The range that is there now; interruptible every LINK_KAFKA_SLICE or so. */
-static void
-find_range(LinkKafkaReader *reader, Partition *partition, int64 from, int64 to)
+static Partition *
+find(LinkKafkaReader *reader, int32 number)
 {
-	LinkKafkaSession *session = (LinkKafkaSession *) reader->base.session;
-	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), link_kafka_timeout(session));
-	rd_kafka_resp_err_t code;
-	int64_t		low;
-	int64_t		high;
+	for (int i = 0; i < reader->n; i++)
+		if (reader->partitions[i].number == number)
+			return &reader->partitions[i];
+	return NULL;
+}
 
-	do
+/* The partitions that are not through, each with what it is asked for. */
+static rd_kafka_topic_partition_list_t *
+unread(LinkKafkaReader *reader, int64 offset)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(reader->n);
+
+	for (int i = 0; i < reader->n; i++)
+		if (reader->partitions[i].next < reader->partitions[i].end)
+			rd_kafka_topic_partition_list_add(list, reader->topic, reader->partitions[i].number)->offset = offset;
+	return list;
+}
+
+/* The ranges that are there now. */
+static void
+find_ranges(LinkKafkaReader *reader, int64 from, int64 to)
+{
+	static const int64 ends[] = {RD_KAFKA_OFFSET_BEGINNING, RD_KAFKA_OFFSET_END};
+
+	for (int i = 0; i < reader->n; i++)
+		reader->partitions[i].end = PG_INT64_MAX;
+	for (int e = 0; e < lengthof(ends); e++)
 	{
+		rd_kafka_topic_partition_list_t *list = unread(reader, ends[e]);
+		rd_kafka_resp_err_t code = link_kafka_offsets((LinkKafkaSession *) reader->base.session, reader->client, list);
+
+		for (int i = 0; i < list->cnt; i++)
+		{
+			Partition  *partition = find(reader, list->elems[i].partition);
+			int64		offset = list->elems[i].offset;
+
+			if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+				code = list->elems[i].err;
+			if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+				break;
+			if (ends[e] == RD_KAFKA_OFFSET_BEGINNING)
+				partition->next = Max(from, offset);
+			else
+				partition->end = to >= 0 ? Min(to, offset) : offset;
+		}
+		rd_kafka_topic_partition_list_destroy(list);
 		CHECK_FOR_INTERRUPTS();
-		code = rd_kafka_query_watermark_offsets(reader->client->rk, reader->topic, partition->number,
-												&low, &high, 5 * LINK_KAFKA_SLICE);
-	} while ((code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT) &&
-			 GetCurrentTimestamp() < deadline);
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		link_kafka_raise(session, action(reader), code, NULL);
-	partition->next = from >= 0 ? Max(from, low) : low;
-	partition->end = to >= 0 ? Min(to, high) : high;
+		if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+			link_kafka_raise((LinkKafkaSession *) reader->base.session, action(reader), code, NULL);
+	}
 }
 
 static void
@@ -143,8 +192,7 @@ find_partitions(LinkKafkaReader *reader, int64 only, int64 from, int64 to)
 		code = RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		link_kafka_raise(session, action(reader), code, NULL);
-	for (int i = 0; i < reader->n; i++)
-		find_range(reader, &reader->partitions[i], from, to);
+	find_ranges(reader, from, to);
 }
 
 /* Fetch the partitions that have something, from where they are. */
@@ -187,25 +235,15 @@ link_kafka_open_reader(LinkSession *session, const char *path, int64 offset, int
 	reader->base.session = session;
 	reader->base.path = pstrdup(path);
 	reader->base.size = -1;
-	initStringInfo(&reader->buffer);
 	parse_path(reader, path, &partition, &from, &to);
 	reader->client = link_kafka_open((LinkKafkaSession *) session, false, NULL);
-	reader->callback.func = release_event;
+	reader->callback.func = release_messages;
 	reader->callback.arg = reader;
 	MemoryContextRegisterResetCallback(context, &reader->callback);
 	find_partitions(reader, partition, from, to);
 	assign(reader);
 	MemoryContextSwitchTo(caller);
 	return &reader->base;
-}
-
-static Partition *
-find(LinkKafkaReader *reader, int32 number)
-{
-	for (int i = 0; i < reader->n; i++)
-		if (reader->partitions[i].number == number)
-			return &reader->partitions[i];
-	return NULL;
 }
 
 /* The position moved to 'next': is the partition through? */
@@ -217,26 +255,21 @@ advance(LinkKafkaReader *reader, Partition *partition, int64 next)
 	partition->next = Max(partition->next, next);
 }
 
-static void
-take_message(LinkKafkaReader *reader, const rd_kafka_message_t *message)
+/* Is it one of those to be given?  The end of a partition comes as a message too. */
+static bool
+wanted(LinkKafkaReader *reader, const rd_kafka_message_t *message)
 {
 	Partition  *partition = find(reader, message->partition);
 
 	if (partition == NULL || partition->next >= partition->end)
-		return;
-	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return false;
+	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
 		link_kafka_raise((LinkKafkaSession *) reader->base.session, action(reader), message->err,
 						 rd_kafka_message_errstr(message));
-	if (message->offset < partition->end)
-	{
-		if (message->len > MaxAllocSize / 2)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("%s: a message is too large", action(reader))));
-		appendBinaryStringInfo(&reader->buffer, message->payload, message->len);
-		appendStringInfoChar(&reader->buffer, '\n');
-	}
-	advance(reader, partition, message->offset + 1);
+	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset < partition->end)
+		return true;
+	advance(reader, partition, partition->end);
+	return false;
 }
 
 /*
@@ -246,84 +279,76 @@ take_message(LinkKafkaReader *reader, const rd_kafka_message_t *message)
 static void
 look_at_positions(LinkKafkaReader *reader)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(reader->n);
+	rd_kafka_topic_partition_list_t *list = unread(reader, RD_KAFKA_OFFSET_INVALID);
 
-	for (int i = 0; i < reader->n; i++)
-		if (reader->partitions[i].next < reader->partitions[i].end)
-			rd_kafka_topic_partition_list_add(list, reader->topic, reader->partitions[i].number);
 	if (rd_kafka_position(reader->client->rk, list) == RD_KAFKA_RESP_ERR_NO_ERROR)
 		for (int i = 0; i < list->cnt; i++)
-		{
-			Partition  *partition = find(reader, list->elems[i].partition);
-
-			if (partition && list->elems[i].offset >= partition->end)
-				advance(reader, partition, list->elems[i].offset);
-		}
+			if (list->elems[i].offset >= 0)
+				advance(reader, find(reader, list->elems[i].partition), list->elems[i].offset);
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
+/*
+ * Before 2.2 (fetch.queue.backoff.ms), a librdkafka that has enough ready sleeps
+ * for a second, however soon there is room again, unless its thread for the broker
+ * has something to do.  So it gets a question whose answer nobody waits for.
+ */
 static void
-take_messages(LinkKafkaReader *reader, rd_kafka_event_t *event)
+make_room(LinkKafkaReader *reader)
 {
-	const rd_kafka_message_t *message;
+	rd_kafka_topic_partition_list_t *list;
 
-	reader->event = event;
-	while ((message = rd_kafka_event_message_next(event)) != NULL)
-		take_message(reader, message);
-	release_event(reader);
+	if ((reader->messages < ROOM_MESSAGES && reader->bytes < ROOM_BYTES) || rd_kafka_version() >= 0x02020000)
+		return;
+	reader->messages = reader->bytes = 0;
+	list = unread(reader, RD_KAFKA_OFFSET_END);
+	(void) rd_kafka_offsets_for_times(reader->client->rk, list, 0);
+	rd_kafka_topic_partition_list_destroy(list);
 }
 
-/* The end of a partition comes as an error too. */
+/* Have some messages, or know that nothing comes. */
 static void
-take_error(LinkKafkaReader *reader, rd_kafka_event_t *event)
-{
-	rd_kafka_resp_err_t code = rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR ?
-		rd_kafka_event_error(event) : RD_KAFKA_RESP_ERR_NO_ERROR;
-	rd_kafka_topic_partition_t *place = rd_kafka_event_topic_partition(event);
-	char	   *text = code ? pstrdup(rd_kafka_event_error_string(event)) : NULL;
-
-	if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF && place)
-	{
-		Partition  *partition = find(reader, place->partition);
-
-		if (partition)
-			advance(reader, partition, partition->end);
-		code = RD_KAFKA_RESP_ERR_NO_ERROR;
-	}
-	if (place)
-		rd_kafka_topic_partition_destroy(place);
-	rd_kafka_event_destroy(event);
-	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		link_kafka_raise((LinkKafkaSession *) reader->base.session, action(reader), code, text);
-}
-
-/* Have something in the buffer, or know that nothing comes. */
-static void
-fill(LinkKafkaReader *reader)
+take_batch(LinkKafkaReader *reader)
 {
 	LinkKafkaSession *session = (LinkKafkaSession *) reader->base.session;
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), link_kafka_timeout(session));
 
-	resetStringInfo(&reader->buffer);
-	reader->given = 0;
-	while (reader->buffer.len == 0 && reader->open > 0)
+	reader->n_batch = reader->at = 0;
+	while (reader->open > 0)
 	{
-		rd_kafka_event_t *event = link_kafka_event(reader->client, deadline);
-
-		if (event == NULL)
-		{
-			look_at_positions(reader);
-			if (reader->open > 0)
-				link_kafka_raise(session, action(reader), RD_KAFKA_RESP_ERR__TIMED_OUT, NULL);
+		reader->n_batch = link_kafka_messages(reader->client, reader->batch, BATCH);
+		if (reader->n_batch > 0)
 			break;
+		look_at_positions(reader);
+		if (reader->open > 0 && !link_kafka_wait(reader->client, deadline))
+			link_kafka_raise(session, action(reader), RD_KAFKA_RESP_ERR__TIMED_OUT, NULL);
+	}
+	for (int i = 0; i < reader->n_batch; i++)
+		reader->bytes += reader->batch[i]->len;
+	reader->messages += reader->n_batch;
+	if (reader->open > 0)
+		make_room(reader);
+}
+
+/* The message to be given next, NULL if there is none (yet, unless 'wait'). */
+static const rd_kafka_message_t *
+current_message(LinkKafkaReader *reader, bool wait)
+{
+	for (;;)
+	{
+		while (reader->at < reader->n_batch)
+		{
+			if (reader->given > 0 || wanted(reader, reader->batch[reader->at]))
+				return reader->batch[reader->at];
+			end_message(reader);
 		}
-		if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_FETCH)
-			take_messages(reader, event);
-		else
-			take_error(reader, event);
+		if (!wait || reader->open == 0)
+			return NULL;
+		take_batch(reader);
 	}
 }
 
+/* Lines: each message and a line end.  What is there already is not held up by what is not. */
 Size
 link_kafka_read(LinkReader *base, void *to, Size size)
 {
@@ -333,21 +358,22 @@ link_kafka_read(LinkReader *base, void *to, Size size)
 
 	while (total < size)
 	{
+		const rd_kafka_message_t *message = current_message(reader, total == 0);
 		Size		n;
 
-		if (reader->given == (Size) reader->buffer.len)
-		{
-			/* what is there already, before anything is waited for */
-			if (total > 0)
-				break;
-			fill(reader);
-			if (reader->buffer.len == 0)
-				break;
-		}
-		n = Min(size - total, (Size) reader->buffer.len - reader->given);
-		memcpy((char *) to + total, reader->buffer.data + reader->given, n);
+		if (message == NULL)
+			break;
+		n = Min(size - total, message->len - Min(reader->given, message->len));
+		if (n > 0)
+			memcpy((char *) to + total, (char *) message->payload + reader->given, n);
 		reader->given += n;
 		total += n;
+		if (reader->given == message->len && total < size)
+		{
+			((char *) to)[total++] = '\n';
+			advance(reader, find(reader, message->partition), message->offset + 1);
+			end_message(reader);
+		}
 	}
 	MemoryContextSwitchTo(caller);
 	return total;
@@ -358,6 +384,7 @@ link_kafka_close_reader(LinkReader *base)
 {
 	LinkKafkaReader *reader = (LinkKafkaReader *) base;
 
+	release_messages(reader);
 	link_kafka_close(reader->client);
 	MemoryContextDelete(reader->context);
 }
