@@ -122,6 +122,13 @@ typedef RangeTblEntry LinkTableRights;
 	BeginCopyTo(pstate, rel, NULL, InvalidOid, NULL, false, columns, options)
 #endif
 
+/* Nothing of an Append is left to be decided while it runs. */
+#if PG_VERSION_NUM >= 180000
+#define link_append_is_plain(append) ((append)->part_prune_index < 0 && (append)->nasyncplans == 0)
+#else
+#define link_append_is_plain(append) ((append)->part_prune_info == NULL && (append)->nasyncplans == 0)
+#endif
+
 /* Run a query to its end, once; 18 dropped the argument that says "once". */
 #if PG_VERSION_NUM >= 180000
 #define link_executor_run(desc) ExecutorRun(desc, ForwardScanDirection, 0)

@@ -23,6 +23,7 @@
  */
 #include "compat.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -95,23 +96,28 @@ release(LinkJournal *journal)
 	journal->reserved = false;
 }
 
+/* A name that tells of no owner. */
+static void
+disown(const char *name)
+{
+	char		nobody[LINK_JOURNAL_OWNER_SIZE];
+	char		left[LINK_JOURNAL_NAME_SIZE];
+	char		from[MAXPGPATH];
+	char		to[MAXPGPATH];
+
+	snprintf(nobody, sizeof(nobody), "%.*s0", (int) (strchr(name, '-') - name + 1), name);
+	new_name(nobody, left);
+	file_of(name, "", from);
+	file_of(left, "", to);
+	(void) rename(from, to);
+}
+
 /* A record of ours gets a name whose owner is nobody.  Should that fail it is left when we end, as all are. */
 void
 link_journal_leave(LinkJournal *journal)
 {
 	if (journal->ours && !proc_exit_inprogress)
-	{
-		char		nobody[LINK_JOURNAL_OWNER_SIZE];
-		char		name[LINK_JOURNAL_NAME_SIZE];
-		char		path[MAXPGPATH];
-		char		left[MAXPGPATH];
-
-		snprintf(nobody, sizeof(nobody), "%.*s0", (int) (strchr(journal->name, '-') - journal->name + 1), journal->name);
-		new_name(nobody, name);
-		file_of(journal->name, "", path);
-		file_of(name, "", left);
-		(void) rename(path, left);
-	}
+		disown(journal->name);
 	release(journal);
 }
 
@@ -523,6 +529,26 @@ link_journal_adopt(const char *name)
 	journal = create_handle(name);
 	journal->ours = true;
 	return journal;
+}
+
+void
+link_journal_leave_strays(int pid)
+{
+	char		ours[LINK_JOURNAL_NAME_SIZE];
+	DIR		   *dir;
+	struct dirent *entry;
+
+	if (owner[0] == '\0' || (dir = opendir(DIRECTORY)) == NULL)
+		return;
+	if (pid != 0)
+		snprintf(ours, sizeof(ours), "%s-%d-", owner, pid);
+	else
+		snprintf(ours, sizeof(ours), "%s-", owner);
+	while ((entry = readdir(dir)) != NULL)
+		if (strncmp(entry->d_name, ours, strlen(ours)) == 0 && valid_name(entry->d_name) &&
+			(pid != 0 || link_journal_held(entry->d_name) == NULL))
+			disown(entry->d_name);
+	closedir(dir);
 }
 
 /*

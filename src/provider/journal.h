@@ -87,6 +87,12 @@ extern void link_journal_forget(LinkJournal *journal);
 extern LinkJournal *link_journal_adopt(const char *name);
 
 /*
+ * Leave to others the records that a worker of this pid has written, or, for pid
+ * 0, those of all workers that are not adopted.  Does not throw.
+ */
+extern void link_journal_leave_strays(int pid);
+
+/*
  * Take over an orphan: lock it, and read again what it says into *record.  NULL
  * if it is none, or none any more, or another process looks at it just now.
  */

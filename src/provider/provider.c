@@ -323,6 +323,14 @@ link_close_reader(LinkReader *reader)
 	reader->session->provider->ops->close_reader(reader);
 }
 
+void
+link_reap_first(LinkSession *session)
+{
+	if (!session->reaped)
+		link_reap_some(session);
+	session->reaped = true;
+}
+
 LinkWriter *
 link_open_writer(LinkSession *session, const char *path, bool overwrite)
 {
@@ -331,11 +339,7 @@ link_open_writer(LinkSession *session, const char *path, bool overwrite)
 	link_check_path(session, path);
 	if (overwrite)
 		check_replaceable(session, "overwrite");
-	if (!session->reaped)
-	{
-		session->reaped = true;
-		link_reap_some(session);
-	}
+	link_reap_first(session);
 	return session->provider->ops->open_writer(session, path, overwrite);
 }
 

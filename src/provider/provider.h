@@ -349,6 +349,9 @@ extern LinkReapOutcome link_reap(LinkSession *session, const struct LinkRecord *
  */
 extern void link_reap_some(LinkSession *session);
 
+/* The same once a session, as its first writer does: before parallel mode, where it cannot be. */
+extern void link_reap_first(LinkSession *session);
+
 /* ---- files of the server (server_file.c) ---- */
 
 /*

@@ -97,24 +97,24 @@ table_query(const LinkCopy *copy, List *options, Oid *table)
 	return (Node *) select;
 }
 
-PlannedStmt *
+LinkSelect
 link_copy_to_plan(const LinkCopy *copy, const LinkTransferOptions *options)
 {
 	RawStmt    *statement = makeNode(RawStmt);
 	Oid			table = InvalidOid;
-	PlannedStmt *plan;
+	LinkSelect	select;
 
 	statement->stmt = copy->statement->relation ? table_query(copy, options->copy, &table) : copy->statement->query;
 	statement->stmt_location = copy->location;
 	statement->stmt_len = copy->length;
 	if (options->partition_by != NIL)
 		statement = link_select_partition(statement, copy->text, options->partition_by);
-	plan = link_select_plan(link_select_analyze(statement, copy->text), copy->text);
+	select = link_select_plan(link_select_analyze(statement, copy->text), copy->text);
 
 	/* the query finds the table by name: it may have been renamed just before the lock */
-	if (OidIsValid(table) && !list_member_oid(plan->relationOids, table))
+	if (OidIsValid(table) && !list_member_oid(select.plan->relationOids, table))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("relation referenced by COPY statement has changed")));
-	return plan;
+	return select;
 }

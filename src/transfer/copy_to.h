@@ -10,15 +10,14 @@
 
 #include "postgres.h"
 
-#include "nodes/plannodes.h"
-
 #include "transfer/options.h"
+#include "transfer/select.h"
 #include "transfer/transfer.h"
 
 /*
  * A table is opened, locked and checked as core does it, and then read by a
  * query, to which row security applies.  Of queries, those of select.h.
  */
-extern PlannedStmt *link_copy_to_plan(const LinkCopy *copy, const LinkTransferOptions *options);
+extern LinkSelect link_copy_to_plan(const LinkCopy *copy, const LinkTransferOptions *options);
 
 #endif							/* LINK_COPY_TO_H */

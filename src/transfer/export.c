@@ -27,6 +27,7 @@
 #include "transfer/object.h"
 #include "transfer/objects.h"
 #include "transfer/options.h"
+#include "transfer/parallel.h"
 #include "transfer/progress.h"
 #include "transfer/select.h"
 #include "transfer/transfer.h"
@@ -35,27 +36,45 @@
 /* ---- the ways of an export; 'desc' has been started ---- */
 
 static List *
-to_objects(QueryDesc *desc, LinkDelivery *delivery, LinkSession *session, const char *path,
-		   const LinkTransferOptions *wanted)
+to_objects(QueryDesc *desc, LinkDelivery *delivery, LinkSession *session, int workers,
+		   const LinkParallelTask *task, const LinkTransferOptions *wanted)
 {
-	bool		several = wanted->file_size > 0;
 	pg_atomic_uint32 next;
-	LinkObjectSet *set;
+	LinkParallel *volatile parallel = NULL;
+	LinkObjectSet *volatile set = NULL;
 	List	   *results = NIL;
 
 	pg_atomic_init_u32(&next, 0);
-	set = link_objects_begin(session, path, several, &next, wanted);
-	link_delivery_to_objects(delivery, desc->tupDesc, set);
+	link_reap_first(session);
+	if (workers > 0)
+		parallel = link_parallel_begin(workers, desc, task);
 	PG_TRY();
 	{
+		set = link_objects_begin(session, task->path, wanted->file_size > 0 || (parallel && !link_parallel_alone(parallel)),
+								 parallel ? link_parallel_next(parallel) : &next, wanted);
+		link_delivery_to_objects(delivery, desc->tupDesc, set);
 		link_executor_run(desc);
-		link_delivery_end(delivery, true);
+		link_delivery_end(delivery, parallel == NULL);
+		if (parallel)
+		{
+			link_parallel_collect(parallel, set);
+			if (link_objects_count(set) == 0)
+				link_delivery_end(delivery, true);
+		}
 		link_select_end(desc);
+		if (parallel)
+			link_parallel_end(parallel);
+		parallel = NULL;
 		results = link_objects_publish(set);
 	}
 	PG_CATCH();
 	{
-		link_objects_undo(set);
+		if (parallel)
+			link_parallel_stop(parallel);
+		if (set)
+			link_objects_undo(set);
+		if (parallel)
+			link_parallel_undo(parallel);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -115,20 +134,20 @@ copy_results(List *results)
 }
 
 /* The query, which came as a value and has its own positions of errors. */
-static PlannedStmt *
+static LinkSelect
 plan_text(const char *query, List *partition_by)
 {
 	ErrorContextCallback position = {error_context_stack, link_verb_text_position, unconstify(char *, query)};
 	RawStmt    *statement;
-	PlannedStmt *plan;
+	LinkSelect	select;
 
 	error_context_stack = &position;
 	statement = link_select_parse(query);
 	if (partition_by != NIL)
 		statement = link_select_partition(statement, query, partition_by);
-	plan = link_select_plan(link_select_analyze(statement, query), query);
+	select = link_select_plan(link_select_analyze(statement, query), query);
 	error_context_stack = position.previous;
-	return plan;
+	return select;
 }
 
 static List *
@@ -142,7 +161,9 @@ export(const LinkCopy *copy, const char *query, const LinkName *link, const char
 	ParseState *pstate = make_parsestate(NULL);
 	LinkDelivery *delivery;
 	LinkRow    *row;
-	PlannedStmt *plan;
+	LinkSelect	select;
+	int			workers;
+	LinkParallelTask task;
 	QueryDesc  *desc;
 	LinkSession *session;
 	List	   *results;
@@ -153,15 +174,18 @@ export(const LinkCopy *copy, const char *query, const LinkName *link, const char
 	ProcessCopyOptions(pstate, &format, false, wanted.copy);
 	row = link_lookup_name(link, LINK_ACL_WRITE);
 
-	plan = copy ? link_copy_to_plan(copy, &wanted) : plan_text(query, wanted.partition_by);
+	select = copy ? link_copy_to_plan(copy, &wanted) : plan_text(query, wanted.partition_by);
 	delivery = link_delivery_begin(&wanted, &format);
-	desc = link_select_start(plan, query, link_delivery_receiver(delivery));
+	workers = row->provider && (row->provider->features & LINK_IS_STREAM) == 0 ?
+		link_parallel_workers(&select, wanted.parallel) : 0;
+	desc = link_select_start(select.plan, query, link_delivery_receiver(delivery));
 	session = link_open(row);
+	task = (LinkParallelTask) {row, path, options, query, select.plan};
 	link_progress_begin(false, InvalidOid);
 	if (session->provider->features & LINK_IS_STREAM)
 		results = to_stream(desc, delivery, session, path, &wanted);
 	else
-		results = to_objects(desc, delivery, session, path, &wanted);
+		results = to_objects(desc, delivery, session, workers, &task, &wanted);
 	link_progress_end();
 	link_close(session);
 

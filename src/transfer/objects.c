@@ -247,6 +247,76 @@ link_objects_finish(LinkObjectSet *set, uint64 rows)
 	MemoryContextSwitchTo(caller);
 }
 
+int
+link_objects_count(const LinkObjectSet *set)
+{
+	return list_length(set->prepared);
+}
+
+/*
+ * Between processes.
+ */
+
+typedef struct Message
+{
+	uint64		rows;
+	uint64		bytes;
+	pg_crc32c	crc;
+	Size		path_size;		/* with its NUL; the token follows it */
+} Message;
+
+void
+link_objects_send(LinkObjectSet *set, void (*send) (void *arg, const char *data, Size size), void *arg)
+{
+	MemoryContext caller = MemoryContextSwitchTo(set->context);
+	StringInfoData text;
+	ListCell   *cell;
+
+	initStringInfo(&text);
+	foreach(cell, set->prepared)
+	{
+		const Prepared *prepared = lfirst(cell);
+		const char *token = token_of(set, prepared);
+		Message		message = {prepared->result.rows, prepared->result.bytes, prepared->crc,
+		strlen(prepared->result.path) + 1};
+
+		resetStringInfo(&text);
+		appendBinaryStringInfo(&text, (char *) &message, sizeof(message));
+		appendBinaryStringInfo(&text, prepared->result.path, message.path_size);
+		appendBinaryStringInfo(&text, token, prepared->token_size);
+		send(arg, text.data, text.len);
+		link_hand_over(token, prepared->token_size);
+		if (token != prepared->token)
+			pfree(unconstify(char *, token));
+	}
+	MemoryContextSwitchTo(caller);
+}
+
+void
+link_objects_receive(LinkObjectSet *set, const char *data, Size size)
+{
+	MemoryContext caller = MemoryContextSwitchTo(set->context);
+	Prepared   *prepared = palloc0(sizeof(Prepared));
+	Message		message;
+
+	memcpy(&message, data, sizeof(message));
+	prepared->result.path = pstrdup(data + sizeof(message));
+	prepared->result.rows = message.rows;
+	prepared->result.bytes = message.bytes;
+	prepared->crc = message.crc;
+	set->prepared = lappend(set->prepared, prepared);
+	set->bytes += message.bytes;
+	keep_token(set, prepared, data + sizeof(message) + message.path_size,
+			   size - sizeof(message) - message.path_size);
+	MemoryContextSwitchTo(caller);
+}
+
+static int
+compare_paths(const ListCell *a, const ListCell *b)
+{
+	return strcmp(((const Prepared *) lfirst(a))->result.path, ((const Prepared *) lfirst(b))->result.path);
+}
+
 /*
  * The end.
  */
@@ -370,6 +440,7 @@ link_objects_publish(LinkObjectSet *set)
 	ListCell   *cell;
 
 	Assert(set->current == NULL);
+	list_sort(set->prepared, compare_paths);	/* processes come in any order */
 	if (set->wanted->manifest)
 		write_manifest(set);
 	if (list_length(set->prepared) <= 1)

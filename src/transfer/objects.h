@@ -44,6 +44,14 @@ extern void link_objects_finish(LinkObjectSet *set, uint64 rows);
 /* As stored, of all objects so far. */
 extern uint64 link_objects_bytes(const LinkObjectSet *set);
 
+extern int	link_objects_count(const LinkObjectSet *set);
+
+/*
+ * What a worker has prepared becomes the leader's: each object is one message.
+ */
+extern void link_objects_send(LinkObjectSet *set, void (*send) (void *arg, const char *data, Size size), void *arg);
+extern void link_objects_receive(LinkObjectSet *set, const char *data, Size size);
+
 /*
  * All of them become visible, the manifest last if one is wanted.  If that
  * fails, those that were are removed again.  List of LinkObjectResult * in the

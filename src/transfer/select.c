@@ -9,7 +9,9 @@
 #include "compat.h"
 
 #include "executor/executor.h"
+#include "catalog/pg_proc.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/clauses.h"
 #include "parser/parser.h"
 #include "tcop/tcopprot.h"
 #include "utils/snapmgr.h"
@@ -186,17 +188,20 @@ link_select_partition(RawStmt *statement, const char *text, List *partition_by)
 	return wrapped;
 }
 
-PlannedStmt *
+LinkSelect
 link_select_plan(Query *query, const char *text)
 {
-	PlannedStmt *plan = pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, NULL);
+	LinkSelect	select;
+
+	select.parallel_safe = max_parallel_hazard(query) == PROPARALLEL_SAFE;
+	select.plan = pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, NULL);
 
 	/* Locks are in the plan wherever the query has them, views included. */
-	if (plan->rowMarks != NIL)
+	if (select.plan->rowMarks != NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_UNSUPPORTED),
 				 errmsg("FOR UPDATE and FOR SHARE are not supported for writing to a link")));
-	return plan;
+	return select;
 }
 
 QueryDesc *

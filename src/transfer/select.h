@@ -32,7 +32,13 @@ extern Query *link_select_analyze(RawStmt *statement, const char *text);
  */
 extern RawStmt *link_select_partition(RawStmt *statement, const char *text, List *partition_by);
 
-extern PlannedStmt *link_select_plan(Query *query, const char *text);
+typedef struct LinkSelect
+{
+	PlannedStmt *plan;
+	bool		parallel_safe;	/* every process of a parallel query may run any part of it */
+} LinkSelect;
+
+extern LinkSelect link_select_plan(Query *query, const char *text);
 
 /*
  * Start it at a snapshot that sees what the caller's transaction has done so

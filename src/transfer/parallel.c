@@ -1,0 +1,321 @@
+/*-------------------------------------------------------------------------
+ *
+ * parallel.c
+ *	  An export by several processes: the leader's part.
+ *
+ * The plan is one scan, or an Append of some, without anything above it.  Its
+ * scans are made parallel-aware, which is all that core's own parallel scan is:
+ * whoever runs the plan gets the blocks that nobody else has got.  The leader
+ * runs it too, and the workers (parallel_worker.c) run a copy.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/parallel.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "executor/executor.h"
+#include "executor/nodeSeqscan.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/paths.h"
+#include "parser/parsetree.h"
+#include "storage/bufmgr.h"
+#include "storage/shm_mq.h"
+#include "utils/rel.h"
+
+#include "provider/journal.h"
+#include "transfer/parallel.h"
+#include "transfer/parallel_internal.h"
+
+struct LinkParallel
+{
+	ParallelContext *context;
+	LinkParallelShared *shared;
+	shm_mq_handle **queues;		/* one a worker, of what it has prepared */
+};
+
+/* ---- is it worth it? ---- */
+
+/* The scans of a plan that can be shared out; NIL if it cannot. */
+static List *
+scans_of(Plan *plan)
+{
+	if (IsA(plan, SeqScan))
+		return list_make1(plan);
+	if (IsA(plan, Append) && link_append_is_plain((Append *) plan))
+	{
+		List	   *scans = NIL;
+		ListCell   *cell;
+
+		foreach(cell, ((Append *) plan)->appendplans)
+		{
+			if (!IsA(lfirst(cell), SeqScan))
+				return NIL;
+			scans = lappend(scans, lfirst(cell));
+		}
+		return scans;
+	}
+	return NIL;
+}
+
+/* False where a worker cannot read: temporary tables are their backend's own. */
+static bool
+count_blocks(List *scans, List *rtable, double *blocks)
+{
+	ListCell   *cell;
+
+	*blocks = 0;
+	foreach(cell, scans)
+	{
+		RangeTblEntry *entry = rt_fetch(((Scan *) lfirst(cell))->scanrelid, rtable);
+		Relation	rel;
+
+		if (entry->rtekind != RTE_RELATION)
+			return false;
+		rel = table_open(entry->relid, NoLock);
+		if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		{
+			table_close(rel, NoLock);
+			return false;
+		}
+		*blocks += RelationGetNumberOfBlocks(rel);
+		table_close(rel, NoLock);
+	}
+	return true;
+}
+
+int
+link_parallel_workers(LinkSelect *select, int wanted)
+{
+	PlannedStmt *plan = select->plan;
+	Plan	   *top = plan->planTree;
+	List	   *scans;
+	double		blocks;
+	int			workers;
+	ListCell   *cell;
+
+	if (wanted == 0 || wanted == 1 || !select->parallel_safe || max_parallel_workers == 0 ||
+		IsInParallelMode())
+		return 0;
+
+	/* a scan that the planner has found worth a Gather is worth more without it */
+	if (plan->subplans != NIL || top->initPlan != NIL)
+		return 0;
+	if (IsA(top, Gather))
+		top = top->lefttree;
+	scans = scans_of(top);
+	if (scans == NIL || !count_blocks(scans, plan->rtable, &blocks))
+		return 0;
+
+	if (wanted > 0)
+		workers = wanted - 1;
+	else
+	{
+		RelOptInfo *rel = makeNode(RelOptInfo);
+
+		rel->reloptkind = RELOPT_BASEREL;
+		rel->rel_parallel_workers = -1;
+		workers = compute_parallel_worker(rel, blocks, -1, max_parallel_workers_per_gather);
+	}
+	if (workers == 0)
+		return 0;
+
+	top->parallel_aware = false;	/* of an Append: each process runs all of it */
+	foreach(cell, scans)
+		((Plan *) lfirst(cell))->parallel_aware = true;
+	plan->planTree = top;
+	plan->parallelModeNeeded = false;
+	return workers;
+}
+
+/* ---- telling the workers ---- */
+
+/*
+ * DefElem is no node that can be read back everywhere, and no more is a star: so
+ * (name, value) each, "*" alone in a list for a star, as link_transfer_options()
+ * takes it.
+ */
+static List *
+portable_options(List *options)
+{
+	List	   *pairs = NIL;
+	ListCell   *cell;
+
+	foreach(cell, options)
+	{
+		DefElem    *option = lfirst_node(DefElem, cell);
+		Node	   *value = option->arg;
+
+		if (value && IsA(value, A_Star))
+			value = (Node *) list_make1(makeString("*"));
+		pairs = lappend(pairs, list_make2(makeString(option->defname), value));
+	}
+	return pairs;
+}
+
+typedef struct ScanVisit
+{
+	ParallelContext *context;
+	bool		estimate;
+} ScanVisit;
+
+static bool
+visit_scan(PlanState *state, void *arg)
+{
+	ScanVisit  *visit = arg;
+
+	if (IsA(state, SeqScanState))
+	{
+		if (visit->estimate)
+			ExecSeqScanEstimate((SeqScanState *) state, visit->context);
+		else
+			ExecSeqScanInitializeDSM((SeqScanState *) state, visit->context);
+	}
+	return planstate_tree_walker(state, visit_scan, visit);
+}
+
+static void
+estimate_text(ParallelContext *context, const char *text)
+{
+	shm_toc_estimate_chunk(&context->estimator, strlen(text) + 1);
+	shm_toc_estimate_keys(&context->estimator, 1);
+}
+
+static void
+insert_text(ParallelContext *context, uint64 key, const char *text)
+{
+	Size		size = strlen(text) + 1;
+	char	   *copy = shm_toc_allocate(context->toc, size);
+
+	memcpy(copy, text, size);
+	shm_toc_insert(context->toc, key, copy);
+}
+
+static void
+make_queues(LinkParallel *parallel)
+{
+	ParallelContext *context = parallel->context;
+	char	   *space = shm_toc_allocate(context->toc, mul_size(LINK_PARALLEL_QUEUE, context->nworkers));
+
+	parallel->queues = palloc(context->nworkers * sizeof(shm_mq_handle *));
+	for (int i = 0; i < context->nworkers; i++)
+	{
+		shm_mq	   *queue = shm_mq_create(space + i * LINK_PARALLEL_QUEUE, LINK_PARALLEL_QUEUE);
+
+		shm_mq_set_receiver(queue, MyProc);
+		parallel->queues[i] = shm_mq_attach(queue, context->seg, NULL);
+	}
+	shm_toc_insert(context->toc, LINK_PARALLEL_KEY_QUEUES, space);
+}
+
+LinkParallel *
+link_parallel_begin(int workers, QueryDesc *desc, const LinkParallelTask *task)
+{
+	LinkParallel *parallel = palloc0(sizeof(LinkParallel));
+	char	   *plan = nodeToString(task->plan);
+	char	   *options = nodeToString(portable_options(task->options));
+	const char *owner = link_journal_owner();
+	ScanVisit	visit = {NULL, true};
+	ParallelContext *context;
+	LinkParallelShared *shared;
+
+	EnterParallelMode();
+	context = CreateParallelContext("link", "link_parallel_worker_main", workers);
+	visit.context = parallel->context = context;
+
+	shm_toc_estimate_chunk(&context->estimator, sizeof(LinkParallelShared));
+	shm_toc_estimate_keys(&context->estimator, 1);
+	estimate_text(context, task->path);
+	estimate_text(context, options);
+	estimate_text(context, task->query);
+	estimate_text(context, plan);
+	shm_toc_estimate_chunk(&context->estimator, mul_size(LINK_PARALLEL_QUEUE, context->nworkers));
+	shm_toc_estimate_keys(&context->estimator, 1);
+	(void) visit_scan(desc->planstate, &visit);
+
+	InitializeParallelDSM(context);
+	if (context->seg == NULL)
+	{
+		/* not enough shared memory, or interrupts are held: the leader alone */
+		DestroyParallelContext(context);
+		ExitParallelMode();
+		return NULL;
+	}
+	shared = shm_toc_allocate(context->toc, sizeof(LinkParallelShared));
+	pg_atomic_init_u32(&shared->next, 0);
+	shared->link_id = task->row->id;
+	strlcpy(shared->owner, owner, sizeof(shared->owner));
+	shm_toc_insert(context->toc, LINK_PARALLEL_KEY_SHARED, shared);
+	parallel->shared = shared;
+	insert_text(context, LINK_PARALLEL_KEY_PATH, task->path);
+	insert_text(context, LINK_PARALLEL_KEY_OPTIONS, options);
+	insert_text(context, LINK_PARALLEL_KEY_QUERY, task->query);
+	insert_text(context, LINK_PARALLEL_KEY_PLAN, plan);
+	make_queues(parallel);
+	visit.estimate = false;
+	(void) visit_scan(desc->planstate, &visit);
+
+	LaunchParallelWorkers(context);
+	for (int i = 0; i < context->nworkers_launched; i++)
+		shm_mq_set_handle(parallel->queues[i], context->worker[i].bgwhandle);
+	return parallel;
+}
+
+bool
+link_parallel_alone(const LinkParallel *parallel)
+{
+	return parallel->context->nworkers_launched == 0;
+}
+
+pg_atomic_uint32 *
+link_parallel_next(LinkParallel *parallel)
+{
+	return &parallel->shared->next;
+}
+
+/* ---- the end ---- */
+
+/* A worker that fails ends its queue too: waiting for it then raises its error. */
+void
+link_parallel_collect(LinkParallel *parallel, LinkObjectSet *set)
+{
+	for (int i = 0; i < parallel->context->nworkers_launched; i++)
+	{
+		Size		size;
+		void	   *data;
+
+		while (shm_mq_receive(parallel->queues[i], &size, &data, false) == SHM_MQ_SUCCESS)
+			link_objects_receive(set, data, size);
+	}
+	WaitForParallelWorkersToFinish(parallel->context);
+}
+
+void
+link_parallel_end(LinkParallel *parallel)
+{
+	DestroyParallelContext(parallel->context);
+	ExitParallelMode();
+}
+
+void
+link_parallel_stop(LinkParallel *parallel)
+{
+	ParallelContext *context = parallel->context;
+
+	for (int i = 0; i < context->nworkers_launched; i++)
+		if (context->worker[i].bgwhandle)
+			TerminateBackgroundWorker(context->worker[i].bgwhandle);
+}
+
+/* The transaction's abort leaves parallel mode. */
+void
+link_parallel_undo(LinkParallel *parallel)
+{
+	DestroyParallelContext(parallel->context);
+	link_journal_leave_strays(0);
+}

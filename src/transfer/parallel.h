@@ -1,0 +1,70 @@
+/*-------------------------------------------------------------------------
+ *
+ * parallel.h
+ *	  An export by several processes.
+ *
+ * A scan of a table, or of the partitions of one, is shared out: each process
+ * reads blocks of its own, formats them, compresses them and sends them to
+ * objects of its own.  The leader takes part, and publishes what all of them
+ * have prepared.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_PARALLEL_H
+#define LINK_PARALLEL_H
+
+#include "postgres.h"
+
+#include "executor/execdesc.h"
+#include "port/atomics.h"
+
+#include "catalog/links.h"
+#include "transfer/deliver.h"
+#include "transfer/select.h"
+
+typedef struct LinkParallel LinkParallel;
+
+/*
+ * How many workers, besides the leader, an export is worth: 'wanted' processes
+ * (-1: by the size of what is read, as for core's parallel scans), none if the
+ * plan cannot be shared out.  Prepares the plan for being shared, if so.
+ */
+extern int link_parallel_workers(LinkSelect *select, int wanted);
+
+/* All that a worker is told. */
+typedef struct LinkParallelTask
+{
+	const LinkRow *row;			/* of the link */
+	const char *path;
+	List	   *options;		/* as transfer.h describes them */
+	const char *query;			/* text */
+	PlannedStmt *plan;
+} LinkParallelTask;
+
+/*
+ * Start workers for a query that has been started and not run.  NULL if there
+ * are none to be had.  From here to link_parallel_end() or _undo() the backend
+ * is in parallel mode.
+ */
+extern LinkParallel *link_parallel_begin(int workers, QueryDesc *desc, const LinkParallelTask *task);
+
+/* Has it started none? */
+extern bool link_parallel_alone(const LinkParallel *parallel);
+
+/* The number of the next object, shared by all. */
+extern pg_atomic_uint32 *link_parallel_next(LinkParallel *parallel);
+
+/* When the leader has done its share: takes over what the workers have prepared, and waits for them. */
+extern void link_parallel_collect(LinkParallel *parallel, LinkObjectSet *set);
+
+/* After the executor's end. */
+extern void link_parallel_end(LinkParallel *parallel);
+
+/*
+ * For PG_CATCH, before the leader's own objects are undone: tells the workers to
+ * undo theirs, and after: waits for them.
+ */
+extern void link_parallel_stop(LinkParallel *parallel);
+extern void link_parallel_undo(LinkParallel *parallel);
+
+#endif							/* LINK_PARALLEL_H */

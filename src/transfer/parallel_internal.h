@@ -1,0 +1,36 @@
+/*-------------------------------------------------------------------------
+ *
+ * parallel_internal.h
+ *	  What leader and workers of an export share.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_PARALLEL_INTERNAL_H
+#define LINK_PARALLEL_INTERNAL_H
+
+#include "postgres.h"
+
+#include "port/atomics.h"
+
+#include "provider/journal.h"
+
+/* Beyond those of plan nodes, which are their numbers, and below core's own. */
+#define LINK_PARALLEL_KEY_SHARED	UINT64CONST(0xB000000000000001)
+#define LINK_PARALLEL_KEY_PATH		UINT64CONST(0xB000000000000002)
+#define LINK_PARALLEL_KEY_OPTIONS	UINT64CONST(0xB000000000000003)
+#define LINK_PARALLEL_KEY_QUERY		UINT64CONST(0xB000000000000004)
+#define LINK_PARALLEL_KEY_PLAN		UINT64CONST(0xB000000000000005)
+#define LINK_PARALLEL_KEY_QUEUES	UINT64CONST(0xB000000000000006)
+
+/* Bytes of a queue, through which a worker tells what it has prepared. */
+#define LINK_PARALLEL_QUEUE 65536
+
+/* No secret is here: a worker finds the link by its id, and opens it by itself (INTERNALS B11). */
+typedef struct LinkParallelShared
+{
+	pg_atomic_uint32 next;		/* number of the next object */
+	int64		link_id;
+	char		owner[LINK_JOURNAL_OWNER_SIZE];	/* of all records of uploads */
+} LinkParallelShared;
+
+#endif							/* LINK_PARALLEL_INTERNAL_H */
