@@ -580,8 +580,8 @@ link_column_text(LinkRowWriter *writer, LinkColumn *column, Datum value)
 	}
 }
 
-static bool
-is_ascii(const char *data, Size len)
+bool
+link_is_ascii(const char *data, Size len)
 {
 	uint64		word;
 	uint64		bits = 0;
@@ -604,7 +604,7 @@ link_text_convert(LinkRowWriter *writer, LinkText *text)
 	MemoryContext caller;
 	char	   *converted;
 
-	if (!writer->transcode || is_ascii(text->data, text->len))
+	if (!writer->transcode || link_is_ascii(text->data, text->len))
 		return;
 	caller = MemoryContextSwitchTo(writer->row_context);
 	converted = pg_server_to_any(text->data, text->len, writer->encoding);
@@ -641,21 +641,19 @@ link_text_has(LinkRowWriter *writer, const LinkText *text, const LinkByteSet *se
 /* The longest escape: \u00XX. */
 #define MAX_ESCAPE 6
 
-static inline void
-put_escape(LinkOutput *out, const LinkEscapes *escapes, char c)
+static inline char *
+put_escape(char *to, const LinkEscapes *escapes, char c)
 {
 	unsigned char byte = c;
-	char	   *to = out->next;
 
 	*to++ = escapes->prefix;
 	if (likely(escapes->letter[byte] != 0))
-		*to++ = escapes->letter[byte];
-	else
 	{
-		memcpy(to, "u00", 3);
-		to = link_put_hex(to + 3, &byte, 1);
+		*to++ = escapes->letter[byte];
+		return to;
 	}
-	out->next = to;
+	memcpy(to, "u00", 3);
+	return link_put_hex(to + 3, &byte, 1);
 }
 
 static void
@@ -669,7 +667,7 @@ put_escaped_chars(LinkRowWriter *writer, const LinkText *text, const LinkEscapes
 		link_output_reserve(out, MAX_MULTIBYTE_CHAR_LEN + MAX_ESCAPE);
 		if (escapes->set.member[(unsigned char) text->data[at]])
 		{
-			put_escape(out, escapes, text->data[at]);
+			out->next = put_escape(out->next, escapes, text->data[at]);
 			len = 1;
 		}
 		else
@@ -678,6 +676,24 @@ put_escaped_chars(LinkRowWriter *writer, const LinkText *text, const LinkEscapes
 			memcpy(out->next, text->data + at, len);
 			out->next += len;
 		}
+	}
+}
+
+void
+link_append_escaped(StringInfo out, const char *data, Size len, const LinkEscapes *escapes)
+{
+	while (len > 0)
+	{
+		Size		piece = Min(len, LINK_SHORT_TEXT);
+		Size		run;
+
+		enlargeStringInfo(out, piece + MAX_ESCAPE);
+		run = link_copy_until(out->data + out->len, data, piece, &escapes->set);
+		out->len += run;
+		if (run < piece)
+			out->len = put_escape(out->data + out->len, escapes, data[run++]) - out->data;
+		data += run;
+		len -= run;
 	}
 }
 
@@ -702,6 +718,6 @@ link_put_escaped(LinkRowWriter *writer, const LinkText *text, const LinkEscapes 
 		out->next += run;
 		at += run;
 		if (run < piece)
-			put_escape(out, escapes, text->data[at++]);
+			out->next = put_escape(out->next, escapes, text->data[at++]);
 	}
 }

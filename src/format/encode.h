@@ -254,4 +254,10 @@ extern void link_text_escapes(LinkEscapes *escapes, char delimiter);
 extern void link_put_escaped(LinkRowWriter *writer, const LinkText *text,
 							 const LinkEscapes *escapes);
 
+/* The same for bytes of the server's encoding. */
+extern void link_append_escaped(StringInfo out, const char *data, Size len,
+								const LinkEscapes *escapes);
+
+extern bool link_is_ascii(const char *data, Size len);
+
 #endif							/* LINK_ENCODE_H */

@@ -162,14 +162,28 @@ json_begin(LinkRowWriter *base, TupleDesc desc, const CopyFormatOptions *options
 
 /* ---- values ---- */
 
+/*
+ * Escapes come before the conversion, as row_to_json() has it: after it, the
+ * bytes of some encodings cannot be told apart (GBK has a lone 0x80).
+ */
 static void
 put_string(JsonWriter *writer, LinkText text)
 {
 	LinkOutput *out = writer->base.out;
 
-	link_text_convert(&writer->base, &text);
 	link_output_byte(out, '"');
-	link_put_escaped(&writer->base, &text, &writer->escapes);
+	if (writer->base.transcode && !link_is_ascii(text.data, text.len))
+	{
+		StringInfo	escaped = link_scratch(&writer->base, true);
+
+		link_append_escaped(escaped, text.data, text.len, &writer->escapes);
+		text.data = escaped->data;
+		text.len = escaped->len;
+		link_text_convert(&writer->base, &text);
+		link_output_bytes(out, text.data, text.len);
+	}
+	else
+		link_put_escaped(&writer->base, &text, &writer->escapes);
 	link_output_byte(out, '"');
 }
 

@@ -492,29 +492,6 @@ take_nested(LinkJsonLines *lines)
 
 /* ---- COPY's text ---- */
 
-static void
-append_escaped(LinkJsonLines *lines, const char *data, Size len)
-{
-	StringInfo	out = lines->out;
-
-	while (len > 0)
-	{
-		Size		piece = Min(len, LINK_SHORT_TEXT);
-		Size		run;
-
-		enlargeStringInfo(out, piece + 2);
-		run = link_copy_until(out->data + out->len, data, piece, &lines->escapes.set);
-		out->len += run;
-		if (run < piece)
-		{
-			out->data[out->len++] = '\\';
-			out->data[out->len++] = lines->escapes.letter[(unsigned char) data[run++]];
-		}
-		data += run;
-		len -= run;
-	}
-}
-
 /* 1e3 is a whole number in JSON, but int4in does not know. */
 static const char *
 integer_text(const char *token)
@@ -537,7 +514,7 @@ append_column(LinkJsonLines *lines, Column *column)
 		text = column->text;
 	else if (column->given && (column->kind == COLUMN_JSON || text == NULL))
 	{
-		append_escaped(lines, column->raw, column->raw_len);
+		link_append_escaped(lines->out, column->raw, column->raw_len, &lines->escapes);
 		return;
 	}
 	else if (column->given && column->kind == COLUMN_INTEGER && column->type == JSON_TOKEN_NUMBER)
@@ -546,7 +523,7 @@ append_column(LinkJsonLines *lines, Column *column)
 	if (!column->given || text == NULL)
 		appendBinaryStringInfo(lines->out, "\\N", 2);
 	else
-		append_escaped(lines, text, strlen(text));
+		link_append_escaped(lines->out, text, strlen(text), &lines->escapes);
 }
 
 static void
