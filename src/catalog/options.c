@@ -38,7 +38,7 @@ const LinkOptionDef link_common_options[] = {
 	{"ca_certificate", LINK_CONFIG, LINK_OPTION_STRING, LINK_OPTION_ORIGIN | LINK_OPTION_TEXT},
 	{"suffixes", LINK_CONFIG, LINK_OPTION_STRINGS},
 
-	/* without codecs in this build nothing is ever decompressed, so both values hold */
+	/* of objects whose codec is found out, gzip goes through as it is */
 	{"disable_gunzip", LINK_CONFIG, LINK_OPTION_BOOLEAN},
 	{NULL}
 };

@@ -180,7 +180,7 @@ sub start_identity
 {
 	my (%settings) = @_;
 	my $base = $PostgreSQL::Test::Utils::tmp_check . '/identity_' . scalar(@fakes);
-	my $names = join ',', map { "DNS:$_" } map { ("$_.amazonaws.com", "*.$_.amazonaws.com") } qw(s3.us-east-1 sts.us-east-1);
+	my $names = join ',', map { "DNS:$_" } map { ("$_.amazonaws.com", "*.$_.amazonaws.com") } qw(s3.us-east-1 sts.us-east-1 s3.eu-west-1 sts.eu-west-1);
 	system_or_bail('openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', "$base.key", '-out', "$base.pem",
 		'-days', '2', '-subj', '/CN=vendor', '-addext',
 		"subjectAltName=$names,DNS:acct1.blob.core.windows.net,DNS:storage.googleapis.com");

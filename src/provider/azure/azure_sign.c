@@ -144,9 +144,16 @@ machine_token(LinkS3Session *s3, TimestampTz *expires)
 {
 	const char *base = getenv(METADATA_VARIABLE);
 	const char *headers[][2] = {{"metadata", "true"}};
+	const char *id = link_option_string(s3->base.options, "client_id", NULL);
 	LinkTokenRequest request = {"GET"};
+	StringInfoData url;
 
-	request.url = psprintf("%s%s", base && *base ? base : METADATA_URL, METADATA_PATH);
+	/* of the identities that the machine has, if it is not its own that is wanted */
+	initStringInfo(&url);
+	appendStringInfo(&url, "%s%s", base && *base ? base : METADATA_URL, METADATA_PATH);
+	if (id)
+		add_form(&url, "client_id", id);
+	request.url = url.data;
 	request.what = "could not get the identity of the server";
 	request.headers = headers;
 	request.n_headers = 1;

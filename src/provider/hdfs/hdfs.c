@@ -110,6 +110,11 @@ hdfs_validate(struct json_object *credentials, struct json_object *config)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("\"delegation_token\" excludes \"user\" and \"kerberos_keytab\"")));
+	if (keytab && member(credentials, "user"))
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("\"kerberos_keytab\" excludes \"user\""),
+				 errdetail("The principal says who asks.")));
 	if (keytab)
 		link_check_server_file("kerberos_keytab", keytab, superuser());
 }

@@ -135,6 +135,8 @@ static const char *const file_keys[] = {"ssl.ca.location", "ssl.certificate.loca
 static void
 kafka_validate(struct json_object *credentials, struct json_object *config)
 {
+	static const char *const tls_keys[] = {"ca_certificate", "ssl.ca.pem", "ssl.ca.location", "ssl.certificate.location",
+	"ssl.key.location", "ssl.key.pem", "ssl.key.password", "ssl.certificate.pem"};
 	const char *protocol = member(config, "security.protocol");
 	const char *mechanism = member(config, "sasl.mechanism");
 	bool		sasl = protocol && strncmp(protocol, "sasl_", 5) == 0;
@@ -152,10 +154,16 @@ kafka_validate(struct json_object *credentials, struct json_object *config)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("SASL needs \"sasl.username\" and \"sasl.password\" in CREDENTIALS")));
-	if (!tls && (member(config, "ssl.ca.pem") || member(credentials, "ssl.key.pem")))
+	for (int i = 0; i < lengthof(tls_keys); i++)
+		if (!tls && (member(config, tls_keys[i]) || member(credentials, tls_keys[i])))
+			ereport(ERROR,
+					(errcode(ERRCODE_LINK_BAD_OPTION),
+					 errmsg("\"%s\" needs \"security.protocol\" \"ssl\" or \"sasl_ssl\" in CONFIG", tls_keys[i])));
+	if ((member(config, "ca_certificate") != NULL) + (member(config, "ssl.ca.pem") != NULL) +
+		(member(config, "ssl.ca.location") != NULL) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_BAD_OPTION),
-				 errmsg("keys of TLS need \"security.protocol\" \"ssl\" or \"sasl_ssl\" in CONFIG")));
+				 errmsg("\"ca_certificate\", \"ssl.ca.pem\" and \"ssl.ca.location\" exclude each other")));
 	for (int i = 0; i < lengthof(file_keys); i++)
 		if (member(config, file_keys[i]))
 			link_check_server_file(file_keys[i], member(config, file_keys[i]), superuser());

@@ -25,7 +25,7 @@
 #include "http/policy.h"
 #include "provider/kafka/kafka.h"
 
-/* ms for one call, unless operation.timeout.ms says otherwise */
+/* ms for one call, unless operation.timeout.ms or request_timeout says otherwise */
 #define DEFAULT_TIMEOUT 60000
 
 /* In what librdkafka says of brokers; in capitals or not. */
@@ -52,6 +52,10 @@ static const char *const for_producers[] = {
 static const char *const for_consumers[] = {
 	"fetch.message.max.bytes", "fetch.min.bytes", "fetch.wait.max.ms", "isolation.level"
 };
+
+/* Bounds of what the keys of every type become. */
+#define MIN_SETUP_TIMEOUT 1000
+#define MIN_RETRIES 1			/* an idempotent producer has to have one */
 
 /* Closed at exit: their threads use libraries that exit() takes down (INTERNALS B9). */
 static dlist_head clients = DLIST_STATIC_INIT(clients);
@@ -209,6 +213,26 @@ set_options(LinkKafkaSession *session, rd_kafka_conf_t *conf, const char *const 
 }
 
 /*
+ * The keys that every type has, by the names that they have here.  request_timeout
+ * is in link_kafka_timeout().
+ */
+static void
+set_common(LinkKafkaSession *session, rd_kafka_conf_t *conf, bool producer)
+{
+	const LinkOptions *options = session->base.options;
+	const char *ca_certificate = link_option_string(options, "ca_certificate", NULL);
+	int			connect_timeout = link_option_integer(options, "connect_timeout", 0);
+	int			max_retries = link_option_integer(options, "max_retries", -1);
+
+	if (ca_certificate)
+		set(session, conf, "ssl.ca.pem", ca_certificate);
+	if (connect_timeout > 0)
+		set(session, conf, "socket.connection.setup.timeout.ms", psprintf("%d", Max(connect_timeout, MIN_SETUP_TIMEOUT)));
+	if (producer && max_retries >= 0)
+		set(session, conf, "message.send.max.retries", psprintf("%d", Max(max_retries, MIN_RETRIES)));
+}
+
+/*
  * Every broker that CONFIG or a path names has to be one that may be connected
  * to, so that the error comes before the connection does.
  */
@@ -262,6 +286,7 @@ link_kafka_open(LinkKafkaSession *session, bool producer, const char *transactio
 	conf = rd_kafka_conf_new();
 	set(session, conf, "bootstrap.servers", brokers);
 	set_options(session, conf, passed_on, lengthof(passed_on));
+	set_common(session, conf, producer);
 	set(session, conf, "log.queue", "true");
 	if (producer)
 	{
@@ -455,7 +480,8 @@ link_kafka_login_refused(const LinkKafkaSession *session)
 int
 link_kafka_timeout(const LinkKafkaSession *session)
 {
-	return link_option_integer(session->base.options, "operation.timeout.ms", DEFAULT_TIMEOUT);
+	return link_option_integer(session->base.options, "operation.timeout.ms",
+							   link_option_integer(session->base.options, "request_timeout", DEFAULT_TIMEOUT));
 }
 
 /*

@@ -213,13 +213,15 @@ validate_customer_key(struct json_object *credentials, struct json_object *confi
 {
 	const char *key = member(credentials, "x-amz-server-side-encryption-customer-key");
 	const char *algorithm = member(config, "x-amz-server-side-encryption-customer-algorithm");
+	const char *md5 = member(config, "x-amz-server-side-encryption-customer-key-MD5");
 
-	if (key == NULL && algorithm == NULL)
+	if (key == NULL && algorithm == NULL && md5 == NULL)
 		return;
 	if (key == NULL || algorithm == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_BAD_OPTION),
-				 errmsg("\"x-amz-server-side-encryption-customer-key\" in CREDENTIALS and \"x-amz-server-side-encryption-customer-algorithm\" in CONFIG belong together")));
+				 errmsg("\"x-amz-server-side-encryption-customer-key\" in CREDENTIALS and \"x-amz-server-side-encryption-customer-algorithm\" in CONFIG belong together"),
+				 md5 ? errdetail("\"x-amz-server-side-encryption-customer-key-MD5\" needs both.") : 0));
 	if (member(config, "x-amz-server-side-encryption"))
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_BAD_OPTION),

@@ -123,6 +123,7 @@ typedef struct LinkS3Request
 	LinkHttpRequest http;		/* first, so that the engine's callbacks find us */
 	LinkS3Session *session;
 	MemoryContext context;		/* holds this and all it points to */
+	bool		in_bucket;		/* not of the service as a whole */
 	char	   *authority;
 	char	   *encoded_path;
 	LinkSigV4Pair query[LINK_S3_MAX_QUERY];

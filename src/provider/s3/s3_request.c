@@ -65,6 +65,7 @@ link_s3_request(LinkS3Session *session, const char *method, const char *path, co
 
 	request->session = session;
 	request->context = context;
+	request->in_bucket = bucket[0] != '\0';
 	request->authority = link_url_authority(&host);
 	request->encoded_path = encoded.data;
 	strlcpy(request->payload_hash, LINK_SHA256_EMPTY, sizeof(request->payload_hash));
@@ -203,7 +204,7 @@ link_s3_attempt(LinkHttpRequest *http_request, void *arg)
 	for (; n < request->n_headers; n++)
 		headers[n] = request->headers[n];
 	headers[n++] = (LinkSigV4Pair) {"host", request->authority};
-	if (payer)
+	if (payer && request->in_bucket)
 		headers[n++] = (LinkSigV4Pair) {"x-amz-request-payer", payer};
 	if (credentials.access_key_id)
 	{
