@@ -13,7 +13,6 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "parser/scansup.h"
 #include "tcop/utility.h"
 
 #include "catalog/links.h"
@@ -33,14 +32,23 @@ link_is_copy(const PlannedStmt *pstmt)
 		pg_strncasecmp(copy->filename, SCHEME, strlen(SCHEME)) == 0;
 }
 
+/* The name is not repeated: in URLs of other programs it is the place for a password. */
 static void
-malformed(const char *file, const char *what)
+malformed(const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
-			 errmsg("invalid file name \"%s\" for COPY", file),
+			 errmsg("invalid name of an object of a link"),
 			 errdetail_internal("%s", what),
 			 errhint("Write it as 'link://name/path' or 'link://schema.name/path', with double quotes around a part of the name that needs them.")));
+}
+
+/* What SQL has in names without quotes, and the hyphen. */
+static bool
+is_plain(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		c == '_' || c == '$' || c == '-' || c == '.' || IS_HIGHBIT_SET(c);
 }
 
 /*
@@ -55,21 +63,21 @@ parse_file(const char *file, const char **path)
 	bool		quoted = false;
 
 	if (strncmp(name, "//", 2) != 0)
-		malformed(file, "After \"link:\" comes \"//\".");
+		malformed("After \"link:\" comes \"//\".");
 	name += 2;
 	for (p = name; *p != '\0' && (quoted || *p != '/'); p++)
 	{
 		if (*p == '"')
 			quoted = !quoted;
-		else if (!quoted && scanner_isspace(*p))
-			malformed(file, "There is a space in the name of the link.");
+		else if (!quoted && !is_plain(*p))
+			malformed("The name of the link has a character that needs double quotes.");
 	}
 	if (quoted)
-		malformed(file, "A double quote is not closed.");
+		malformed("A double quote is not closed.");
 	if (p == name)
-		malformed(file, "The name of the link is missing.");
+		malformed("The name of the link is missing.");
 	if (*p == '\0')
-		malformed(file, "There is no path after the name of the link.");
+		malformed("There is no path after the name of the link.");
 	*path = p + 1;
 	return link_parse_name(pnstrdup(name, p - name));
 }

@@ -117,6 +117,7 @@ COPY t TO 'link://.files/x';
 COPY t TO 'link://work./x';
 COPY t TO 'link://work.files.more/x';
 COPY t TO 'link:// files/x';
+COPY t TO 'link://key:secret@files/x';
 COPY t TO 'link://"files/x';
 COPY t TO 'link://"files"x/y';
 COPY t TO 'link://""/x';

@@ -65,6 +65,7 @@ my @simple = (
 	"CREATE TABLE made AS SELECT link.create_link('made', 'S3', '$json') IS NULL AS done",
 	"SELECT link.create_link('into', 'S3', '$json') IS NULL AS done INTO made_into",
 	"COPY (SELECT link.create_link('copied', 'S3', '$json')) TO STDOUT",
+	"COPY (SELECT link.create_link('linked', 'S3', '$json')) TO 'link://plain/b/linked' (overwrite)",
 	[ 'BEGIN', "DECLARE c CURSOR FOR SELECT link.create_link('declared', 'S3', '$json')", 'FETCH c',
 		'SELECT statement FROM pg_cursors', 'COMMIT' ],
 	[ "PREPARE p AS SELECT link.create_link('prepared', 'S3', '$json')", 'EXECUTE p', 'SELECT statement FROM pg_prepared_statements' ],
@@ -106,6 +107,9 @@ my @simple = (
 	"SELECT fails('$json')",
 	"CREATE TABLE made AS SELECT link.create_link('x', 'S3', '$json')",
 	"EXPLAIN VERBOSE SELECT link.create_link('x', 'S3', '$json'::int)",
+	"COPY (SELECT link.create_link('x', 'S3', '$json'::int)) TO 'link://plain/b/x'",
+	"COPY (SELECT link.create_link('x', 'S3', '$json')) TO 'link://plain/b/x' (nope '$secret')",
+	"COPY (SELECT 1 AS aws_secret_access_key) TO 'link://AKIAHUNT:$secret\@plain/b/x'",
 	[ "SET statement_timeout = '50ms'", "SELECT link.create_link('late', 'S3', '$json'), pg_sleep(5)" ],
 	[ @parallel, "SELECT sum(1 / (oid::int - oid::int)) FROM pg_class WHERE relname <> 'aws_secret_access_key $secret'" ],
 	[ "PREPARE p(text) AS SELECT link.set_link_credential('nowhere', 'aws_secret_access_key', \$1)", "EXECUTE p('$secret')",
@@ -296,7 +300,7 @@ sub hunt
 	like($said, qr/ERROR \| 22012 \|.*ERROR \| 42601 \|.*ERROR \| 42710 \| link/s, "$preload preload: some of the statements fail");
 	unlike($said, qr/WARNING/, 'no session is warned');
 	is($node->safe_psql('postgres', q{SELECT string_agg(link, ' ' ORDER BY link COLLATE "C") FROM link.links}),
-		'again among copied declared done e1 e2 e3 e4 e5 e6 e7 explained into made nested plain prepared replica spoken two_phases wrapped', 'the others have made their links');
+		'again among copied declared done e1 e2 e3 e4 e5 e6 e7 explained into linked made nested plain prepared replica spoken two_phases wrapped', 'the others have made their links');
 	is(found_in($forms, $said), '', 'no answer and no error holds the secret');
 	like($said, qr/scripted/, 'those of the provider included');
 	is(found_in($forms, $shown), '', 'nothing is left in pg_stat_activity');

@@ -48,7 +48,8 @@ my @writes = (
 	"SELECT link.execute('DROP LINK s.cloud')",
 	"SELECT link.execute('GRANT USE LINK ON *.* TO idle')",
 	"SELECT link.execute('LOAD DATA LINK s.files ''there'' INTO TABLE rows')",
-	"SELECT link.load_data('s.files', 'there', 'rows')");
+	"SELECT link.load_data('s.files', 'there', 'rows')",
+	"COPY rows FROM 'link://s.files/there'");
 
 # What does not: statement and its answer.
 my $n = 0;
@@ -67,6 +68,7 @@ sub reads
 		"SELECT * FROM link.select_from('s.files', 'there') AS t(n int)" => "1\n2",
 		"SELECT rows FROM link.select_into('SELECT * FROM rows', 's.files', 'out$n')" => '3',
 		"SELECT link.execute('SELECT * FROM rows INTO LINK s.files ''said$n''')" => 'SELECT 3',
+		"COPY rows TO 'link://s.files/copied$n'; SELECT size FROM link.list_files('s.files', 'copied$n')" => '6',
 		"SELECT link.write_file('s.files', 'own$n', 'x'); SELECT link.remove_file('s.files', 'own$n')" => "\n",
 		"SELECT bool_and(ok) FROM link.check_link('s.cloud')" => 't');
 }
