@@ -203,18 +203,34 @@ add_form(List *forms, const char *text, Size len)
 	return lappend(forms, form);
 }
 
-static char *
-base64_of(const char *text, Size len)
+/*
+ * Base64 of a text that holds the secret, where 'before' bytes of its group of
+ * three come before it: without the characters that other bytes have a share in;
+ * and as far as to the end of the text, if the secret ends it.
+ */
+static List *
+add_base64(List *forms, const char *secret, Size len, int before, bool for_urls)
 {
-	int			size = pg_b64_enc_len((int) len);
+	int			size = pg_b64_enc_len((int) len + before);
+	char	   *text = link_secret_alloc(len + before);
 	char	   *out = link_secret_alloc(size + 1);
 	const void *bytes = text;	/* the signature of pg_b64_encode() differs between versions */
-	int			n = pg_b64_encode(bytes, (int) len, out, size);
+	int			start = before ? before + 1 : 0;
+	int			n;
 
+	memset(text, 0, before);
+	memcpy(text + before, secret, len);
+	n = pg_b64_encode(bytes, (int) len + before, out, size);
 	if (n < 0)
 		elog(ERROR, "could not encode as base64");
 	out[n] = '\0';
-	return out;
+
+	/* RFC 4648 section 5; the "=" are often left out */
+	for (int i = 0; for_urls && i < n; i++)
+		out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
+	forms = add_form(forms, out + start, n - start);
+	forms = add_form(forms, out + start, strcspn(out, "=") - start);
+	return add_form(forms, out + start, (len + before) / 3 * 4 - start);
 }
 
 /* %2F or, of the many who write them so, %2f */
@@ -267,10 +283,9 @@ add_secret(List *forms, const char *secret, Size text_len)
 		forms = add_form(forms, encoded, strlen(encoded));
 	}
 
-	/* and without its last group, which differs where more bytes follow the secret */
-	secret = base64_of(secret, len);
-	forms = add_form(forms, secret, strlen(secret));
-	return add_form(forms, secret, len / 3 * 4);
+	for (int i = 0; i < 6; i++)
+		forms = add_base64(forms, secret, len, i % 3, i >= 3);
+	return forms;
 }
 
 /* Of a text of several lines also each line, as it may be quoted with other line ends. */

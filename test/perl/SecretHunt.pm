@@ -8,7 +8,7 @@ use Exporter 'import';
 use File::Find;
 use MIME::Base64;
 
-our @EXPORT = qw(random_word forms all_forms found_in files_with);
+our @EXPORT = qw(random_word forms all_forms found_in secrets_in files_with loud_settings server_logs);
 
 sub random_word { return join '', map { ('a' .. 'z', 'A' .. 'Z', 0 .. 9)[ rand 62 ] } 1 .. $_[0] }
 
@@ -69,6 +69,14 @@ sub found_in
 	return join ' ', sort keys %found;
 }
 
+# The names of those of all_forms() that a text holds.
+sub secrets_in
+{
+	my ($forms, $text) = @_;
+	my %found = map { $_ => 1 } found_in($forms, $text) =~ /([\w.]+) (?:URL|plain|hex|decimal|base64)/g;
+	return join ' ', sort keys %found;
+}
+
 # The files below a directory that hold a secret: "name (forms)".
 sub files_with
 {
@@ -82,5 +90,48 @@ sub files_with
 		} }, $dir);
 	return join "\n", sort @hits;
 }
+
+# A server that tells as much as it can, to all three kinds of log.
+sub loud_settings
+{
+	return q{
+	log_statement = all
+	log_min_error_statement = debug5
+	log_min_messages = debug1
+	log_min_duration_statement = 0
+	log_duration = on
+	log_executor_stats = on
+	log_lock_waits = on
+	log_replication_commands = on
+	log_error_verbosity = verbose
+	log_parameter_max_length = -1
+	log_parameter_max_length_on_error = -1
+	log_destination = 'stderr,csvlog,jsonlog'
+	logging_collector = on
+	log_directory = 'log'
+	log_filename = 'server.log'
+	debug_print_parse = on
+	debug_print_rewritten = on
+	debug_print_plan = on
+	auto_explain.log_min_duration = 0
+	auto_explain.log_analyze = on
+	auto_explain.log_nested_statements = on
+	auto_explain.log_verbose = on
+	auto_explain.log_level = log
+	pg_stat_statements.track = all
+	pg_stat_statements.track_utility = on
+	pg_stat_statements.track_planning = on
+	track_activity_query_size = 4096
+	compute_query_id = on
+	wal_level = replica
+	max_wal_senders = 2
+	max_prepared_transactions = 2
+	deadlock_timeout = 20ms
+	restart_after_crash = on
+	link.log_use = 'all'
+};
+}
+
+sub server_logs { my ($node) = @_; return map { $node->data_dir . "/log/server.$_" } qw(log csv json) }
 
 1;

@@ -15,6 +15,9 @@ What has "to-NNN" in its path is redirected with that status, to the same path a
 "plain", "base64", "url" or "lower" (url with lower case). What has "page" instead of
 "echo" is refused so too, but not in the form that errors have.
 
+Who hands out tokens below a path that has "give-NNN" does so with that status, and
+without saying how long they are good for.
+
 The log has the line "CONNECT" for each connection and then all that came, as it came.
 """
 
@@ -98,6 +101,12 @@ def serve_request(r):
         return r.echo(*echo.groups())
     if r.path.startswith("/webhdfs/v1"):
         return webhdfs(r)
+    give = re.search(r"give-(\d+)", r.path)
+    if give and "Action=" in r.body:
+        return r.answer(int(give[1]), "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>%s</AccessKeyId><SecretAccessKey>%s</SecretAccessKey>"
+                        "<SessionToken>%s</SessionToken></Credentials></AssumeRoleResult></AssumeRoleResponse>" % tuple(SETTINGS["role"]))
+    if give:
+        return r.json(int(give[1]), {"access_token": SETTINGS["token"]})
     if "Action=" in r.body:
         return r.answer(200, "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>%s</AccessKeyId>"
                         "<SecretAccessKey>%s</SecretAccessKey><SessionToken>%s</SessionToken>"

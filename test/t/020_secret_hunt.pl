@@ -221,47 +221,10 @@ sub type_all
 # Where it may end.
 #
 
-my $loud = q{
-	log_statement = all
-	log_min_error_statement = debug5
-	log_min_messages = debug1
-	log_min_duration_statement = 0
-	log_duration = on
-	log_executor_stats = on
-	log_lock_waits = on
-	log_replication_commands = on
-	log_error_verbosity = verbose
-	log_parameter_max_length = -1
-	log_parameter_max_length_on_error = -1
-	log_destination = 'stderr,csvlog,jsonlog'
-	logging_collector = on
-	log_directory = 'log'
-	log_filename = 'server.log'
-	debug_print_parse = on
-	debug_print_rewritten = on
-	debug_print_plan = on
-	auto_explain.log_min_duration = 0
-	auto_explain.log_analyze = on
-	auto_explain.log_nested_statements = on
-	auto_explain.log_verbose = on
-	auto_explain.log_level = log
-	pg_stat_statements.track = all
-	pg_stat_statements.track_utility = on
-	pg_stat_statements.track_planning = on
-	track_activity_query_size = 4096
-	compute_query_id = on
-	wal_level = replica
-	max_wal_senders = 2
-	max_prepared_transactions = 2
-	deadlock_timeout = 20ms
-	restart_after_crash = on
-	link.log_use = 'all'
-};
-
 sub loud_node
 {
 	my ($name, $settings) = @_;
-	my $node = new_node($name, preload => '', conf => $loud . $settings);
+	my $node = new_node($name, preload => '', conf => loud_settings() . $settings);
 	$node->safe_psql('postgres', q{
 		CREATE EXTENSION pg_stat_statements;
 		CREATE FUNCTION wrap(name text, credentials text) RETURNS void LANGUAGE plpgsql AS
@@ -270,8 +233,6 @@ sub loud_node
 			$$ BEGIN RAISE EXCEPTION 'no %', t USING DETAIL = t, HINT = t; END $$});
 	return $node;
 }
-
-sub logs { my ($node) = @_; return map { $node->data_dir . "/log/server.$_" } qw(log csv json) }
 
 # The keys of the ring, and what they look like elsewhere.
 sub keys_of_ring
@@ -369,7 +330,7 @@ sub hunt
 		$session->close;
 	}
 	$node->stop('immediate');
-	my %log = map { ($_ => slurp_file($_)) } logs($node);
+	my %log = map { ($_ => slurp_file($_)) } server_logs($node);
 	is(scalar(grep { /terminated by signal 9.{1,200}statement with credentials left out by link/s } values %log), 3,
 		'after a crash the postmaster says that it leaves out what ran');
 	is(files_with($forms, $node->basedir), '', 'no file holds the secret: data, log and WAL');
@@ -436,7 +397,7 @@ unlike($control->safe_psql('postgres', "SELECT link.create_link('public.strict',
 ok(found_in($forms, slurp_file($control->data_dir . '/pg_stat_tmp/pgss_query_texts.stat')), 'control: the file of pg_stat_statements has it');
 $control->stop;
 like(files_with($forms, $control->basedir), qr{pgdata/log/server.$_ \(.*plain.*\)}, "the $_ log has it") foreach qw(csv json log);
-like(found_in($forms, slurp_file((logs($control))[0])), qr/decimal/, 'also as the bytes of a plan');
+like(found_in($forms, slurp_file((server_logs($control))[0])), qr/decimal/, 'also as the bytes of a plan');
 like(files_with(forms((keys_of_ring($control))[0]), $control->basedir), qr/^link_master.key/, 'and a key of the ring is seen');
 
 done_testing();
