@@ -18,10 +18,10 @@ if [ "${1:-}" = --memcheck ]; then
 fi
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 . "$LINK_SOURCE/test/services/ceph.sh"
-for service in azurite s3b gcs kafka kerberos hdfs core_regress; do . "$LINK_SOURCE/test/services/$service.sh"; done
+for service in azurite s3b gcs kafka kerberos hdfs clients core_regress; do . "$LINK_SOURCE/test/services/$service.sh"; done
 
 # Each has NAME_packages, NAME_start FOLDER and NAME_stop; a test asks by need_service('NAME').
-services="azurite s3b gcs kafka ceph_sts kerberos hdfs hdfs_kerberos hdfs_ha core_regress"
+services="clients azurite s3b gcs kafka ceph_sts kerberos hdfs hdfs_kerberos hdfs_ha core_regress"
 export LINK_SERVICES=
 stop_services()
 {

@@ -1,6 +1,6 @@
-# Google Cloud Storage: versitygw (XML API) and fake-gcs-server (JSON API), each with
-# data of its own, behind gcs_gate.py, which verifies OAuth tokens and what leads to
-# them. Sourced by bash after test/lib.sh.
+# Google Cloud Storage: versitygw (XML API) and fake-gcs-server (JSON API) behind
+# gcs_gate.py, which verifies OAuth tokens and what leads to them, and keeps the
+# objects of the two the same. Sourced by bash after test/lib.sh.
 #
 # gcs_start FOLDER   false if they do not start
 # gcs_stop

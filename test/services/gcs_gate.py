@@ -9,8 +9,9 @@ signature and claims are verified. GET /computeMetadata/v1/... gives one to whoe
 asks as a virtual machine would. POST /gate/expire ends all tokens. Every other
 request needs a token (or, on XML paths, an HMAC signature, which the server behind
 verifies) and goes on to fake-gcs-server (JSON API) or versitygw (XML API; signed
-anew). The two hold data of their own. Logs one line a request: method, target,
-status, how it was authenticated.
+anew). As at Google the objects are the same behind both: what the JSON API wrote is
+copied to versitygw, and what it is asked for is fetched from there before. Logs one
+line a request: method, target, status, how it was authenticated.
 """
 
 import base64
@@ -27,6 +28,7 @@ import sys
 import threading
 import time
 import urllib.parse
+import xml.etree.ElementTree
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 CONFIG = json.load(open(sys.argv[1]))
@@ -37,6 +39,8 @@ LOCK = threading.Lock()
 SCOPE = "https://www.googleapis.com/auth/"
 WRITERS = {SCOPE + s for s in ("cloud-platform", "devstorage.read_write", "devstorage.full_control")}
 READERS = WRITERS | {SCOPE + "devstorage.read_only", SCOPE + "cloud-platform.read-only"}
+SAME = {"content-type": "contentType", "content-encoding": "contentEncoding", "content-language": "contentLanguage",
+        "content-disposition": "contentDisposition", "cache-control": "cacheControl"}
 HOP = {"connection", "transfer-encoding", "keep-alive", "te", "upgrade", "expect"}
 
 
@@ -78,6 +82,119 @@ def check_assertion(assertion):
     if not scopes:
         raise ValueError("scope")
     return claims["iss"], scopes
+
+
+def quote(text, safe="-_.~"):
+    return urllib.parse.quote(text, safe=safe)
+
+
+def sign(method, path, query, headers):
+    """The target of a request to versitygw; headers get the signature."""
+    query = "&".join(f"{quote(k)}={quote(v)}" for k, v in sorted(query.items()))
+    now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    headers.update({"host": f"127.0.0.1:{CONFIG['s3']}", "x-amz-date": now, "x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
+    names = sorted(k for k in headers if k in ("host", "content-md5", "if-none-match") or k.startswith("x-amz-"))
+    request = "\n".join([method, path, query, "".join(f"{k}:{headers[k].strip()}\n" for k in names),
+                         ";".join(names), "UNSIGNED-PAYLOAD"])
+    scope = f"{now[:8]}/auto/s3/aws4_request"
+    text = "\n".join(["AWS4-HMAC-SHA256", now, scope, hashlib.sha256(request.encode()).hexdigest()])
+    key = ("AWS4" + CONFIG["secret"]).encode()
+    for part in (now[:8], "auto", "s3", "aws4_request", text):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    headers["authorization"] = (f"AWS4-HMAC-SHA256 Credential={CONFIG['access']}/{scope}, "
+                                f"SignedHeaders={';'.join(names)}, Signature={key.hex()}")
+    return path + ("?" + query if query else "")
+
+
+class Both:
+    """The same objects behind both APIs."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.etags = {}    # (bucket, name): of the object in versitygw that fake-gcs-server has too
+
+    def xml(self, method, path, query=None, headers=None, body=None):
+        headers = headers or {}
+        c = http.client.HTTPConnection("127.0.0.1", CONFIG["s3"], timeout=300)
+        c.request(method, sign(method, path, query or {}, headers), body, headers)
+        r = c.getresponse()
+        return r.status, {k.lower(): v for k, v in r.getheaders()}, r.read()
+
+    def json(self, method, path, body=None, headers=None):
+        c = http.client.HTTPConnection("127.0.0.1", CONFIG["emulator"], timeout=300)
+        c.request(method, path, body, headers or {})
+        r = c.getresponse()
+        return r.status, {k.lower(): v for k, v in r.getheaders()}, r.read()
+
+    @staticmethod
+    def object_path(bucket, name):
+        return f"/{bucket}/{quote(name, '/-_.~')}"
+
+    def bring(self, bucket, name, etag=None):
+        """From versitygw to fake-gcs-server, unless it has that version."""
+        key = (bucket, name)
+        if etag and self.etags.get(key) == etag:
+            return
+        status, headers, data = self.xml("GET", self.object_path(bucket, name))
+        if status == 404:
+            self.json("DELETE", f"/storage/v1/b/{bucket}/o/{quote(name)}")
+            self.etags.pop(key, None)
+        elif status == 200 and self.etags.get(key) != headers["etag"]:
+            about = {"name": name, "metadata": {k[11:]: v for k, v in headers.items() if k.startswith("x-amz-meta-")}}
+            about.update((json_name, headers[k]) for k, json_name in SAME.items() if k in headers)
+            edge = secrets.token_hex(16)
+            body = (f"--{edge}\r\nContent-Type: application/json\r\n\r\n{json.dumps(about)}\r\n"
+                    f"--{edge}\r\nContent-Type: {about['contentType']}\r\n\r\n").encode() + data + f"\r\n--{edge}--\r\n".encode()
+            self.json("POST", "/storage/v1/b", json.dumps({"name": bucket}), {"Content-Type": "application/json"})
+            self.json("POST", f"/upload/storage/v1/b/{bucket}/o?uploadType=multipart", body,
+                      {"Content-Type": f"multipart/related; boundary={edge}"})
+            self.etags[key] = headers["etag"]
+
+    def bring_all(self, bucket, prefix):
+        query, found = {"list-type": "2", "prefix": prefix}, {}
+        while True:
+            status, _, data = self.xml("GET", f"/{bucket}", query)
+            if status != 200:
+                return
+            page = xml.etree.ElementTree.fromstring(data)
+            space = page.tag.partition("}")[0] + "}" if page.tag[0] == "{" else ""
+            found.update((o.findtext(space + "Key"), o.findtext(space + "ETag")) for o in page.iter(space + "Contents"))
+            query["continuation-token"] = page.findtext(space + "NextContinuationToken")
+            if not query["continuation-token"]:
+                break
+        gone = {n for b, n in self.etags if b == bucket and n.startswith(prefix)} - set(found)
+        for name, etag in [*found.items(), *((name, None) for name in gone)]:
+            self.bring(bucket, name, etag)
+
+    def before(self, path, query):
+        """Before a request of the JSON API that reads."""
+        parts = path.partition("/storage/v1/b/")[2].split("/")
+        with self.lock:
+            if len(parts) == 3 and parts[1] == "o" and parts[2]:
+                self.bring(parts[0], urllib.parse.unquote(parts[2]))
+            elif parts[1:] == ["o"]:
+                self.bring_all(parts[0], query.get("prefix", ""))
+
+    def after(self, method, path, data):
+        """After one that changed something."""
+        with self.lock:
+            if method == "DELETE":
+                bucket, _, name = path.partition("/storage/v1/b/")[2].partition("/o/")
+                self.xml("DELETE", self.object_path(bucket, urllib.parse.unquote(name)))
+                return
+            made = json.loads(data or b"{}")
+            if made.get("kind") == "storage#bucket":
+                self.xml("PUT", f"/{made['name']}")
+            elif made.get("kind") == "storage#object":
+                _, headers, data = self.json("GET", f"/download/storage/v1/b/{made['bucket']}/o/{quote(made['name'])}?alt=media",
+                                             headers={"Accept-Encoding": "gzip"})
+                about = {"x-amz-meta-" + k: v for k, v in (made.get("metadata") or {}).items()}
+                about.update((k, made[json_name]) for k, json_name in SAME.items() if made.get(json_name))
+                _, headers, _ = self.xml("PUT", self.object_path(made["bucket"], made["name"]), None, about, data)
+                self.etags[(made["bucket"], made["name"])] = headers.get("etag")
+
+
+BOTH = Both()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -234,6 +351,8 @@ class Handler(BaseHTTPRequestHandler):
             c.request("GET", url.path[:-len("/compose")])
             if c.getresponse().status == 200:
                 return self.refuse(412, "conditionNotMet", "At least one of the pre-conditions you specified did not hold.")
+        if self.command in ("GET", "HEAD"):
+            BOTH.before(url.path, self.query)
         headers = {k: v for k, v in self.headers.items() if k.lower() != "authorization"}
         status, headers, data = self.forward(("127.0.0.1", port), self.path, headers)
         for k in list(headers):
@@ -247,6 +366,8 @@ class Handler(BaseHTTPRequestHandler):
                 data = b""
             else:
                 SESSIONS.pop(session)
+        if self.command not in ("GET", "HEAD") and status in (200, 204):
+            BOTH.after(self.command, url.path, data)
         if self.command == "DELETE" and status == 200:
             status, data = 204, b""
         return self.give(status, headers, data)
@@ -262,6 +383,8 @@ class Handler(BaseHTTPRequestHandler):
         headers = {}
         for k, v in self.headers.items():
             k = k.lower()
+            if k == "x-goog-api-client":
+                continue    # what the client is; nothing of the object
             if k == "x-goog-if-generation-match" and v == "0":
                 headers["if-none-match"] = "*"
             elif self.hmac:
@@ -272,29 +395,15 @@ class Handler(BaseHTTPRequestHandler):
                 headers["x-amz-" + k[7:] if k.startswith("x-goog-") else k] = v
         path = self.path
         if not self.hmac:
-            path = self.sign(url, headers)
+            path = sign(self.command, quote(urllib.parse.unquote(url.path), "/-_.~"), self.query, headers)
         status, headers, data = self.forward(("127.0.0.1", CONFIG["s3"]), path, headers)
+        etag = headers.get("ETag", "").strip('"')
+        if self.command == "PUT" and status == 200 and len(etag) == 32:
+            # Google says what it has got; an ETag of versitygw is the MD5 of a part, or of a whole object
+            headers["x-goog-hash"] = "md5=" + base64.b64encode(bytes.fromhex(etag)).decode()
         if self.command == "HEAD":
             self.length = next((v for k, v in headers.items() if k.lower() == "content-length"), None)
         return self.give(status, {("x-goog-" + k[6:] if k.lower().startswith("x-amz-") else k): v for k, v in headers.items()}, data)
-
-    def sign(self, url, headers):
-        quote = lambda s, safe: urllib.parse.quote(s, safe=safe)
-        path = quote(urllib.parse.unquote(url.path), "/-_.~")
-        query = "&".join(f"{quote(k, '-_.~')}={quote(v, '-_.~')}" for k, v in sorted(self.query.items()))
-        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
-        headers.update({"host": f"127.0.0.1:{CONFIG['s3']}", "x-amz-date": now, "x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
-        names = sorted(k for k in headers if k in ("host", "content-md5", "if-none-match") or k.startswith("x-amz-"))
-        request = "\n".join([self.command, path, query, "".join(f"{k}:{headers[k].strip()}\n" for k in names),
-                             ";".join(names), "UNSIGNED-PAYLOAD"])
-        scope = f"{now[:8]}/auto/s3/aws4_request"
-        text = "\n".join(["AWS4-HMAC-SHA256", now, scope, hashlib.sha256(request.encode()).hexdigest()])
-        key = ("AWS4" + CONFIG["secret"]).encode()
-        for part in (now[:8], "auto", "s3", "aws4_request", text):
-            key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-        headers["authorization"] = (f"AWS4-HMAC-SHA256 Credential={CONFIG['access']}/{scope}, "
-                                    f"SignedHeaders={';'.join(names)}, Signature={key.hex()}")
-        return path + ("?" + query if query else "")
 
 
 class Server(ThreadingHTTPServer):

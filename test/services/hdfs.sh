@@ -58,13 +58,13 @@ hdfs_command()
 	printf '%s\n' -cp "$d/conf-$2:$d/conf:$LINK_CACHE/hadoop-$HADOOP_VERSION/*"
 }
 
-# hdfs_tool FOLDER NAME CLASS ARGUMENT...
+# hdfs_tool FOLDER NAME CLASS ARGUMENT...: as HADOOP_USER_NAME, the superuser if it is not set
 hdfs_tool()
 {
 	local d=$1 java
 	mapfile -t java < <(hdfs_command "$d" "$2")
 	shift 2
-	service_as "$d" env HADOOP_USER_NAME=hdfs "${java[@]}" -XX:TieredStopAtLevel=1 "$@"
+	service_as "$d" env HADOOP_USER_NAME="${HADOOP_USER_NAME:-hdfs}" "${java[@]}" -XX:TieredStopAtLevel=1 "$@"
 }
 
 # hdfs_spawn FOLDER NAME

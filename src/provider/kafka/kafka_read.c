@@ -266,9 +266,13 @@ wanted(LinkKafkaReader *reader, const rd_kafka_message_t *message)
 	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
 		link_kafka_raise((LinkKafkaSession *) reader->base.session, action(reader), message->err,
 						 rd_kafka_message_errstr(message));
-	if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && message->offset < partition->end)
+	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR || message->offset >= partition->end)
+		advance(reader, partition, partition->end);
+	else if (message->payload == NULL)
+		/* a tombstone tells that a key is gone, and holds no row */
+		advance(reader, partition, message->offset + 1);
+	else
 		return true;
-	advance(reader, partition, partition->end);
 	return false;
 }
 
