@@ -32,11 +32,20 @@
 /* An error document or a completion answer is a few hundred bytes. */
 #define LINK_MAX_SMALL_ANSWER (1024 * 1024)
 
+/* What of an error document is read as JSON: with a stack trace it has some 10 kB. */
+#define LINK_MAX_REFUSAL (32 * 1024)
+
 /* All headers of one answer, with the interim ones before it; real servers send a few kB. */
 #define LINK_MAX_HEADERS (64 * 1024)
 
 /* Option documents are flat; 32 leaves room for provider answers. */
 #define LINK_MAX_JSON_DEPTH 32
+
+/*
+ * Memory of a parsed JSON text.  A page of a listing of HDFS, 1,000 entries, takes
+ * 3 MB; a text of 10 MB of "{}," would take 2.6 GB.
+ */
+#define LINK_MAX_JSON_TREE (32 * 1024 * 1024)
 
 /* CREDENTIALS and CONFIG: a service account key is 2.4 kB, a CA bundle 250 kB. */
 #define LINK_MAX_OPTIONS (1024 * 1024)
@@ -70,6 +79,18 @@
  * bucket of ten million takes 10,000 requests.
  */
 #define LINK_MAX_LISTED 10000000
+
+/*
+ * Memory of the entries of directories that are being listed, each with those
+ * above it: HDFS gives them in an order that is not ours.  A quarter of a million names.
+ */
+#define LINK_MAX_LISTED_MEMORY (32 * 1024 * 1024)
+
+/*
+ * Directories in a row that hold no file, so that a tree without end is one: a
+ * branch of it is as deep as a path is long, but there may be two at each level.
+ */
+#define LINK_MAX_EMPTY_DIRECTORIES 10000
 
 /*
  * ms between two looks at a link that is being used: REVOKE, DROP and new

@@ -29,10 +29,12 @@ typedef struct JsonKey
 typedef struct JsonScan
 {
 	const char *what;
+	int			sqlstate;		/* of errors */
 	const char *text;
 	Size		len;
 	Size		pos;
 	int			depth;
+	Size		tree;			/* bytes that json-c will need, at most */
 	JsonKey    *keys;			/* of the top level, in text order */
 	int			nkeys;
 	int			keys_size;
@@ -51,9 +53,27 @@ LINK_NORETURN static void
 bad_json(const JsonScan *scan, Size pos, const char *detail)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_LINK_BAD_OPTION),
+			(errcode(scan->sqlstate),
 			 errmsg("%s is not a valid JSON object", scan->what),
 			 errdetail("At byte %zu: %s.", pos + 1, detail)));
+}
+
+/*
+ * What json-c allocates for each thing, measured with its version 0.16 and rounded
+ * up: an object begins with a table of 16 keys, whatever it holds.
+ */
+#define COST_OBJECT 800
+#define COST_ARRAY 160
+#define COST_KEY 128			/* with its share of a table that has grown */
+#define COST_SCALAR 112			/* and the bytes of a string */
+
+/* Three bytes of text may become 800 of tree. */
+static void
+count_cost(JsonScan *scan, Size cost)
+{
+	scan->tree += cost;
+	if (scan->tree > LINK_MAX_JSON_TREE)
+		bad_json(scan, scan->pos, "it has too many values");
 }
 
 /* The next byte, or -1 at the end. */
@@ -216,6 +236,7 @@ scan_container(JsonScan *scan, char close)
 {
 	if (++scan->depth > LINK_MAX_JSON_DEPTH)
 		bad_json(scan, scan->pos, "it is nested too deeply");
+	count_cost(scan, close == '}' ? COST_OBJECT : COST_ARRAY);
 	scan->pos++;
 	skip_space(scan);
 	if (peek(scan) == close)
@@ -230,6 +251,7 @@ scan_container(JsonScan *scan, char close)
 				skip_space(scan);
 				start = scan->pos;
 				scan_string(scan);
+				count_cost(scan, COST_KEY + (scan->pos - start));
 				if (scan->depth == 1)
 					remember_key(scan, start);
 				expect(scan, ':', "a colon is expected");
@@ -250,18 +272,24 @@ static void
 scan_value(JsonScan *scan)
 {
 	static const char *const words[] = {"true", "false", "null"};
+	Size		start;
 	int			c;
 
 	skip_space(scan);
+	start = scan->pos;
 	c = peek(scan);
 	if (c == '{')
 		scan_container(scan, '}');
 	else if (c == '[')
 		scan_container(scan, ']');
-	else if (c == '"')
-		scan_string(scan);
-	else if (c == '-' || (c >= '0' && c <= '9'))
-		scan_number(scan);
+	else if (c == '"' || c == '-' || (c >= '0' && c <= '9'))
+	{
+		if (c == '"')
+			scan_string(scan);
+		else
+			scan_number(scan);
+		count_cost(scan, COST_SCALAR + (scan->pos - start));
+	}
 	else
 	{
 		for (int i = 0; i < lengthof(words); i++)
@@ -271,6 +299,7 @@ scan_value(JsonScan *scan)
 			if (scan->len - scan->pos >= n && memcmp(scan->text + scan->pos, words[i], n) == 0)
 			{
 				scan->pos += n;
+				count_cost(scan, COST_SCALAR);
 				return;
 			}
 		}
@@ -280,16 +309,16 @@ scan_value(JsonScan *scan)
 
 /* Raises every error there can be in the text but that of equal keys. */
 static void
-scan_text(JsonScan *scan)
+scan_text(JsonScan *scan, Size longest)
 {
 	Size		valid;
 
-	if (scan->len > LINK_MAX_OPTIONS)
+	if (scan->len > longest)
 		ereport(ERROR,
-				(errcode(ERRCODE_LINK_BAD_OPTION),
+				(errcode(scan->sqlstate),
 				 errmsg("%s is too long", scan->what),
-				 errdetail("It has %zu bytes; at most %d are allowed.",
-						   scan->len, LINK_MAX_OPTIONS)));
+				 errdetail("It has %zu bytes; at most %zu are allowed.",
+						   scan->len, longest)));
 	valid = pg_encoding_verifymbstr(PG_UTF8, scan->text, (int) scan->len);
 	if (valid < scan->len)
 		bad_json(scan, valid, "invalid UTF-8 or a zero byte");
@@ -368,19 +397,25 @@ release(void *arg)
 	owner->object = NULL;
 }
 
-struct json_object *
-link_json_parse(const char *what, const char *text, Size len)
+static JsonOwner *
+create_owner(void)
 {
-	JsonScan	scan = {.what = what,.text = text,.len = len};
-	JsonOwner  *owner;
+	JsonOwner  *owner = palloc0(sizeof(JsonOwner));
 
-	scan_text(&scan);
-
-	owner = palloc0(sizeof(JsonOwner));
 	owner->callback.func = release;
 	owner->callback.arg = owner;
 	MemoryContextRegisterResetCallback(CurrentMemoryContext, &owner->callback);
+	return owner;
+}
 
+static struct json_object *
+parse(const char *what, int sqlstate, const char *text, Size len, Size longest)
+{
+	JsonScan	scan = {.what = what,.sqlstate = sqlstate,.text = text,.len = len};
+	JsonOwner  *owner;
+
+	scan_text(&scan, longest);
+	owner = create_owner();
 	owner->object = build(text, len);
 	if (owner->object == NULL)
 		ereport(ERROR,
@@ -391,6 +426,30 @@ link_json_parse(const char *what, const char *text, Size len)
 	if (scan.keys)
 		pfree(scan.keys);
 	return owner->object;
+}
+
+struct json_object *
+link_json_parse(const char *what, const char *text, Size len)
+{
+	return parse(what, ERRCODE_LINK_BAD_OPTION, text, len, LINK_MAX_OPTIONS);
+}
+
+struct json_object *
+link_json_parse_answer(const char *what, const char *text, Size len)
+{
+	return parse(what, ERRCODE_LINK_PROTOCOL, text, len, LINK_MAX_LIST_PAGE);
+}
+
+struct json_object *
+link_json_try(const char *text, Size len)
+{
+	JsonOwner  *owner;
+
+	if (len > LINK_MAX_REFUSAL)
+		return NULL;
+	owner = create_owner();
+	owner->object = build(text, len);
+	return json_object_is_type(owner->object, json_type_object) ? owner->object : NULL;
 }
 
 void

@@ -24,7 +24,8 @@
 /*
  * Parse 'text' (len bytes, server encoding UTF-8 or ASCII), which must be one
  * JSON object with unique keys at its top level, no deeper than
- * LINK_MAX_JSON_DEPTH, no larger than LINK_MAX_OPTIONS, with no \u0000.
+ * LINK_MAX_JSON_DEPTH, no larger than LINK_MAX_OPTIONS, with no \u0000, and its
+ * tree no larger than LINK_MAX_JSON_TREE.
  *
  * 'what' names the text in errors ("CREDENTIALS", "CONFIG", "key ring").
  * Errors are 22023 and say the byte position and what is wrong, never any part
@@ -34,6 +35,16 @@
  * every string of it and releases it, so no json_object_put by the caller.
  */
 extern struct json_object *link_json_parse(const char *what, const char *text, Size len);
+
+/* The same for what a provider has answered: up to LINK_MAX_LIST_PAGE; errors are 08P01. */
+extern struct json_object *link_json_parse_answer(const char *what, const char *text, Size len);
+
+/*
+ * What an answer that is no success says, for the text of an error: the object,
+ * which belongs to the current memory context, or NULL if it is none, or longer
+ * than LINK_MAX_REFUSAL.  Does not throw what link_json_parse() does.
+ */
+extern struct json_object *link_json_try(const char *text, Size len);
 
 /*
  * Overwrite every string below 'obj' with zeroes, in place.  For objects the

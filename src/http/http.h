@@ -80,6 +80,7 @@ struct LinkHttpRequest
 
 	bool		from_received;	/* a resumed attempt is answered with 200, and begins at the
 								 * byte that its URL names: there is no range to check */
+	int64		rest;			/* then: bytes that the attempt under way asks for */
 
 	/*
 	 * Set headers by link_http_header(), and, if this attempt goes elsewhere,

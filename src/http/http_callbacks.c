@@ -133,6 +133,18 @@ first_of_range(const LinkHttpExchange *exchange)
 	return i > 6 && i < len && range[i] == '-' ? first : -1;
 }
 
+/* Has the answer as many bytes as were asked for, as far as it says? */
+static bool
+announces_rest(const LinkHttpExchange *exchange)
+{
+	size_t		len;
+	const char *length = link_http_find_header(exchange, "content-length", &len);
+	char		text[24];
+
+	snprintf(text, sizeof(text), INT64_FORMAT, exchange->request->rest);
+	return length == NULL || (len == strlen(text) && memcmp(length, text, len) == 0);
+}
+
 static bool
 is_stream(const LinkHttpExchange *exchange)
 {
@@ -164,7 +176,9 @@ check_stream(LinkHttpExchange *exchange)
 	if (exchange->etag[0] && etag &&
 		(strlen(exchange->etag) != len || memcmp(exchange->etag, etag, len) != 0))
 		return TROUBLE_CHANGED;
-	if (exchange->request->received > 0 && !exchange->request->from_received &&
+	if (exchange->request->received > 0 && exchange->request->from_received)
+		return announces_rest(exchange) ? TROUBLE_NONE : TROUBLE_REST;
+	if (exchange->request->received > 0 &&
 		(exchange->status != 206 || first < 0 ||
 		 (exchange->first_byte >= 0 &&
 		  first != exchange->first_byte + (int64) exchange->request->received)))

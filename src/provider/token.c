@@ -126,6 +126,15 @@ token_attempt(LinkHttpRequest *http, void *arg)
 		request->sign(http, request->arg);
 }
 
+static void
+bad_answer(LinkSession *session, const char *problem)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LINK_PROTOCOL),
+			 errmsg("could not get a token for link %s: the answer is not what was expected", session->link_name),
+			 errdetail("%s", problem)));
+}
+
 long
 link_token_perform(LinkSession *session, const LinkTokenRequest *request, char **answer)
 {
@@ -135,6 +144,7 @@ link_token_perform(LinkSession *session, const LinkTokenRequest *request, char *
 	LinkHttpRequest *http = palloc0(sizeof(LinkHttpRequest));
 	LinkHttpConfig config = {0};
 	LinkHttp   *transport;
+	Size		len;
 	long		status;
 
 	/* no pool: it is a request an hour, and may go to another host */
@@ -166,7 +176,10 @@ link_token_perform(LinkSession *session, const LinkTokenRequest *request, char *
 	memcpy(*answer, http->answer.data, http->answer.len);
 	(*answer)[http->answer.len] = '\0';
 	explicit_bzero(http->answer.data, http->answer.len);
+	len = http->answer.len;
 	MemoryContextDelete(context);
+	if (status == 200 && strlen(*answer) != len)
+		bad_answer(session, "It holds a zero byte.");
 	return status;
 }
 
@@ -217,23 +230,15 @@ words_of_xml(const char *answer, StringInfo words)
 static char *
 server_words(LinkSession *session, const char *answer)
 {
-	struct json_tokener *tokener = json_tokener_new_ex(LINK_MAX_JSON_DEPTH);
-	struct json_object *object = NULL;
+	struct json_object *object = link_json_try(answer, strlen(answer));
 	StringInfoData words;
 	char	   *scrubbed;
 
 	initStringInfo(&words);
-	if (tokener)
-	{
-		object = json_tokener_parse_ex(tokener, answer, (int) strlen(answer));
-		json_tokener_free(tokener);
-	}
-	if (json_object_is_type(object, json_type_object))
+	if (object)
 		words_of_json(object, &words);
 	else if (answer[0] == '<')
 		words_of_xml(answer, &words);
-	link_json_wipe(object);
-	json_object_put(object);
 
 	/* secrets go first: one that is escaped or cut short would not be found */
 	scrubbed = link_options_scrub(session->options, words.data);
@@ -249,24 +254,37 @@ link_token_refused(LinkSession *session, const char *what, long status, const ch
 			 errdetail("It answered HTTP %ld%s.", status, server_words(session, answer))));
 }
 
-static void
-bad_answer(LinkSession *session, const char *problem)
+/* Text of a key that may be missing. */
+static const char *
+text_member(struct json_object *object, const char *key)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_LINK_PROTOCOL),
-			 errmsg("could not get a token for link %s: the answer is not what was expected", session->link_name),
-			 errdetail("%s", problem)));
+	struct json_object *value;
+
+	return json_object_object_get_ex(object, key, &value) && json_object_is_type(value, json_type_string) ?
+		json_object_get_string(value) : NULL;
+}
+
+void
+link_token_check(LinkSession *session, const char *text)
+{
+	Size		len = strlen(text);
+
+	if (len == 0 || len > LINK_MAX_SECRET)
+		bad_answer(session, "A credential in it is empty or too long.");
+	for (const char *p = text; *p; p++)
+		if (*p <= 0x20 || *p >= 0x7f)
+			bad_answer(session, "A credential in it is not made of visible characters.");
 }
 
 const char *
 link_token_member(LinkSession *session, struct json_object *answer, const char *key)
 {
-	struct json_object *value;
+	const char *text = text_member(answer, key);
 
-	if (!json_object_object_get_ex(answer, key, &value) ||
-		!json_object_is_type(value, json_type_string) || json_object_get_string_len(value) == 0)
+	if (text == NULL)
 		bad_answer(session, psprintf("It has no \"%s\".", key));
-	return json_object_get_string(value);
+	link_token_check(session, text);
+	return text;
 }
 
 TimestampTz
@@ -283,7 +301,7 @@ link_token_time(LinkSession *session, const char *text)
 char *
 link_token_from_oauth(LinkSession *session, const char *answer, TimestampTz *expires)
 {
-	struct json_object *object = link_json_parse("answer of the token endpoint", answer, strlen(answer));
+	struct json_object *object = link_json_parse_answer("answer of the token endpoint", answer, strlen(answer));
 	struct json_object *seconds;
 	char	   *token = link_secret_strdup(link_token_member(session, object, "access_token"));
 	int64		lifetime = 0;
@@ -293,9 +311,6 @@ link_token_from_oauth(LinkSession *session, const char *answer, TimestampTz *exp
 		lifetime = json_object_get_int64(seconds);
 	if (lifetime <= 0 || lifetime > 7 * 24 * 3600)
 		bad_answer(session, "It has no valid \"expires_in\".");
-	for (const char *p = token; *p; p++)
-		if (*p <= 0x20 || *p >= 0x7f)
-			bad_answer(session, "The token is not made of visible characters.");
 	*expires = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), lifetime * 1000);
 	return token;
 }

@@ -71,7 +71,10 @@ typedef struct LinkTokenRequest
  */
 extern long link_token_perform(LinkSession *session, const LinkTokenRequest *request, char **answer);
 
-/* Throw what an answer that is no success says: 08004 for 4xx, else 58030. */
+/*
+ * Throw that the answer is no success: 08004 for 4xx, else 58030.  Of what the
+ * server says, code and message alone (SECURITY 20).
+ */
 LINK_NORETURN extern void link_token_refused(LinkSession *session, const char *what, long status,
 							   const char *answer);
 
@@ -81,7 +84,10 @@ LINK_NORETURN extern void link_token_refused(LinkSession *session, const char *w
  */
 extern char *link_token_from_oauth(LinkSession *session, const char *answer, TimestampTz *expires);
 
-/* Text of a key of a JSON answer; 08P01 if it is missing. */
+/* Throw 08P01 unless the text may be a credential: visible characters, not too many. */
+extern void link_token_check(LinkSession *session, const char *text);
+
+/* Text of a key of a JSON answer; 08P01 if it is missing or may be no credential. */
 extern const char *link_token_member(LinkSession *session, struct json_object *answer, const char *key);
 
 /* "2026-11-25T10:00:00Z" (RFC 3339, UTC) as a time; 08P01 if it is none. */

@@ -265,7 +265,7 @@ fuzz_one(const char *data, Size size)
 {
 	const char *line = memchr(data, '\n', size);
 	Size		length = line ? line - data : size;
-	LinkS3Session session = {.base = {.link_name = "public.l",.options = options}};
+	LinkS3Session session = {.base = {.link_name = "public.l",.provider = &link_s3_provider,.options = options}};
 	Run			r = {NULL, &session};
 
 	for (int i = 0; i < lengthof(actions); i++)

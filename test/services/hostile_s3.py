@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""An S3 server that means harm, and one that only records.
+"""A server that means harm, and one that only records: S3 here; Azure, HDFS and
+those who hand out tokens by hostile_types.py.
 
     hostile_s3.py LOGFILE [URL [SECRET]]
 
 Listens on 127.0.0.1 and, where there is one, on ::1, on one port, and prints
 "port N". What it does to a request is chosen by the bucket in the path, by the
-table at the end of this file; any other bucket is empty. URL is where redirects
+table at the end of this file; any other bucket is empty. In the URLs of WebHDFS it
+is the first component behind /webhdfs/v1, and for those of metadata services it is
+set by GET /mode/NAME. URL is where redirects
 lead, SECRET what a server that keeps none to itself says. The log has the line "CONNECT" for each connection, then the head of each
 request as it came, and "SERVED BUCKET" when its answer is out.
 """
@@ -19,11 +22,14 @@ import threading
 import time
 import urllib.parse
 
+import hostile_types
+
 LOG = open(sys.argv[1], "ab", buffering=0)
 ELSEWHERE = sys.argv[2] if len(sys.argv) > 2 else ""
 SECRET = sys.argv[3] if len(sys.argv) > 3 else ""
 FORMS = [SECRET, base64.b64encode(SECRET.encode()).decode(), urllib.parse.quote(SECRET),
          urllib.parse.quote(SECRET, safe=""), urllib.parse.quote(SECRET, safe="").replace("%2F", "%2f").replace("%2B", "%2b")]
+MODE = [""]
 LISTING = "<ListBucketResult>%s</ListBucketResult>"
 OBJECT = b"".join(b"%07d\n" % i for i in range(1 << 17))
 
@@ -36,7 +42,12 @@ class Request:
         self.method, target = line.split(" ")[:2]
         url = urllib.parse.urlsplit(target)
         self.target = target
-        self.bucket, _, self.key = urllib.parse.unquote(url.path)[1:].partition("/")
+        path = urllib.parse.unquote(url.path)[1:]
+        if path.startswith("webhdfs/v1/"):
+            path = path[len("webhdfs/v1/"):]
+        elif path.startswith(("latest/", "metadata/", "computeMetadata/")):
+            path = MODE[0] + "/" + path
+        self.bucket, _, self.key = path.partition("/")
         self.query = {k: v[0] for k, v in urllib.parse.parse_qs(url.query, keep_blank_values=True).items()}
 
     def header(self, name):
@@ -294,6 +305,9 @@ for n, form in enumerate(FORMS):
 for status in (301, 302, 303, 307, 308):
     BEHAVIOURS["to-%d" % status] = lambda r, status=status: r.answer(
         status, headers=["Location: %s%s" % (ELSEWHERE, r.target)])
+MORE = hostile_types.behaviours(ELSEWHERE, SECRET)
+assert not BEHAVIOURS.keys() & MORE.keys()
+BEHAVIOURS.update(MORE)
 
 
 def serve(connection):
@@ -319,6 +333,9 @@ def serve(connection):
                 data += connection.recv(1 << 16)
             data = data[length:]
             behaviour = BEHAVIOURS.get(request.bucket, lambda r: r.listing())
+            if request.bucket == "mode":
+                MODE[0] = request.key
+                behaviour = lambda r: r.answer(204)
             if request.method == "CONNECT":
                 behaviour = BEHAVIOURS["refuse"]
             behaviour(request)

@@ -70,6 +70,9 @@ extern char *link_hdfs_locate(LinkHdfsSession *session, const char *method, cons
 /* The exception's name in an answer ("FileNotFoundException"), "" if there is none; palloc'd. */
 extern char *link_hdfs_exception(const char *answer);
 
+/* What {"boolean": true} says: 1 or 0; -1 if it is no such answer. */
+extern int	link_hdfs_boolean(const char *answer);
+
 /* Throw what an answer that is no success says. */
 LINK_NORETURN extern void link_hdfs_raise(LinkHdfsSession *session, const char *what, long status,
 							const char *answer);

@@ -47,8 +47,9 @@ reader_attempt(LinkHttpRequest *http, void *arg)
 				(errcode(ERRCODE_LINK_CORRUPT),
 				 errmsg("could not read \"%s\" through link %s: it was changed while it was read",
 						reader->base.path, session->base.link_name)));
+	http->rest = reader->length - (int64) http->received;
 	query = psprintf("op=OPEN&offset=" INT64_FORMAT "&length=" INT64_FORMAT,
-					 reader->offset + (int64) http->received, reader->length - (int64) http->received);
+					 reader->offset + (int64) http->received, http->rest);
 	http->url = link_hdfs_locate(session, "GET", reader->base.path, query, "read");
 	MemoryContextSwitchTo(caller);
 }
@@ -90,6 +91,21 @@ link_hdfs_open_reader(LinkSession *session, const char *path, int64 offset, int6
 	return &reader->base;
 }
 
+/* A page of somebody on the way is no file, though it is long enough. */
+static void
+check_length(LinkHdfsReader *reader)
+{
+	const char *length = link_http_answer_header(&reader->http, "content-length");
+
+	if (length && strtoi64(length, NULL, 10) != reader->length)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_PROTOCOL),
+				 errmsg("could not read \"%s\" through link %s: the datanode does not send what was asked for",
+						reader->base.path, reader->base.session->link_name),
+				 errdetail("It announces another number of bytes than the %lld that were asked for.",
+						   (long long) reader->length)));
+}
+
 Size
 link_hdfs_read(LinkReader *base, void *to, Size size)
 {
@@ -109,6 +125,7 @@ link_hdfs_read(LinkReader *base, void *to, Size size)
 		if (reader->http.status != 200)
 			link_hdfs_raise(hdfs, reader->http.what, reader->http.status,
 							pnstrdup(reader->http.answer.data, reader->http.answer.len));
+		check_length(reader);
 	}
 	got = link_http_read(hdfs->data, &reader->http, to, Min(size, (Size) (reader->length - reader->delivered)));
 	if (got == 0)

@@ -137,6 +137,19 @@ link_hdfs_exception(const char *answer)
 	return pnstrdup(start, strspn(start, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"));
 }
 
+int
+link_hdfs_boolean(const char *answer)
+{
+	int			end = -1;
+
+	(void) sscanf(answer, " { \"boolean\" : true } %n", &end);
+	if (end >= 0 && answer[end] == '\0')
+		return 1;
+	end = -1;
+	(void) sscanf(answer, " { \"boolean\" : false } %n", &end);
+	return end >= 0 && answer[end] == '\0' ? 0 : -1;
+}
+
 /* A namenode on standby, or one that is starting up: another one, or later. */
 bool
 link_hdfs_retry_hook(LinkHttpRequest *request)
@@ -180,48 +193,41 @@ static const struct
 static const char *
 server_words(LinkHdfsSession *session, const char *answer)
 {
-	struct json_tokener *tokener = json_tokener_new_ex(8);
-	struct json_object *root;
+	struct json_object *root = link_json_try(answer, strlen(answer));
 	struct json_object *remote;
 	struct json_object *value;
 	const char *exception = "";
 	const char *message = "";
 	const char *token;
+	char	   *line;
 	StringInfoData text;
+	char	   *scrubbed;
 
-	initStringInfo(&text);
-	if (tokener == NULL)
-		return text.data;
-	root = json_tokener_parse_ex(tokener, answer, (int) strlen(answer));
 	if (root && json_object_object_get_ex(root, "RemoteException", &remote))
 	{
 		if (json_object_object_get_ex(remote, "exception", &value) && json_object_is_type(value, json_type_string))
-			exception = pstrdup(json_object_get_string(value));
+			exception = json_object_get_string(value);
 		if (json_object_object_get_ex(remote, "message", &value) && json_object_is_type(value, json_type_string))
-			message = pstrdup(json_object_get_string(value));
+			message = json_object_get_string(value);
 	}
-	json_object_put(root);
-	json_tokener_free(tokener);
 
 	/* a stack trace follows on lines of its own */
-	appendStringInfo(&text, "%s%s%.*s", exception, exception[0] && message[0] ? ": " : "",
-					 (int) strcspn(message, "\r\n"), message);
+	line = psprintf("%s%s%.*s", exception, exception[0] && message[0] ? ": " : "",
+					(int) strcspn(message, "\r\n"), message);
 
 	/* also of tokens that a namenode has made for itself */
-	while ((token = strstr(text.data, "delegation=")) != NULL)
+	initStringInfo(&text);
+	while ((token = strstr(line, "delegation=")) != NULL)
 	{
-		char	   *end = text.data + (token - text.data);
-		size_t		len = strcspn(token, "& \"'");
-
-		*end = '\0';
-		message = pstrdup(end + len);
-		text.len = end - text.data;
-		appendStringInfo(&text, "(a token)%s", message);
+		appendBinaryStringInfo(&text, line, token - line);
+		appendStringInfoString(&text, "(a token)");
+		line = unconstify(char *, token) + strcspn(token, "& \"'");
 	}
+	appendStringInfoString(&text, line);
 
-	/* secrets go first: one that is cut short or escaped would not be found any more */
-	token = link_options_scrub(session->base.options, text.data);
-	return link_printable(token, strlen(token));
+	/* secrets go first: one that is escaped or cut short would not be found */
+	scrubbed = link_options_scrub(session->base.options, text.data);
+	return link_printable(scrubbed, strlen(scrubbed));
 }
 
 void
@@ -314,6 +320,8 @@ check_location(LinkHdfsSession *session, const char *what, const char *location)
 	LinkUrl    *node = list_nth(session->namenodes, session->active);
 	const char *host;
 	const char *path;
+	const char *unused;
+	LinkUrl		url;
 
 	if (strlen(location) > LINK_HDFS_MAX_URL)
 		bad_redirect(session, what, "The location is too long.");
@@ -330,7 +338,8 @@ check_location(LinkHdfsSession *session, const char *what, const char *location)
 		return;
 	}
 	path = host + strcspn(host, "/?#\\@");
-	if (strncmp(path, API "/", strlen(API) + 1) != 0 || has_dots(path))
+	if (strncmp(path, API "/", strlen(API) + 1) != 0 || has_dots(path) ||
+		!link_url_parse(pnstrdup(location, path - location), &url, &unused))
 		bad_redirect(session, what, "The location is not one of WebHDFS.");
 }
 

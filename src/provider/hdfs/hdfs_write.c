@@ -45,6 +45,16 @@ temporary_name(const char *path)
 					(unsigned long long) random[0], (unsigned long long) random[1]);
 }
 
+/* Tokens and journals come from outside: does 'name' name a hidden name beside the path? */
+static bool
+is_beside(const char *name, const char *path)
+{
+	size_t		directory = strrchr(path, '/') + 1 - path;
+
+	return strncmp(name, path, directory) == 0 && strchr(name + directory, '/') == NULL &&
+		link_hdfs_is_temporary(name + directory);
+}
+
 static void
 check_absent(LinkHdfsSession *session, const char *path)
 {
@@ -199,9 +209,19 @@ void
 link_hdfs_prepare(LinkWriter *base, StringInfo token)
 {
 	LinkHdfsWriter *writer = (LinkHdfsWriter *) base;
+	LinkHdfsStatus status;
 
 	if (writer->filled > 0 || !writer->created)
 		send_piece(writer);
+
+	/* whoever took the pieces may not have been a datanode */
+	if (!link_hdfs_status((LinkHdfsSession *) base->session, writer->temporary, "write", &status) ||
+		status.is_directory || status.length != writer->sent)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_CORRUPT),
+				 errmsg("could not write \"%s\" through link %s: the file does not hold what was sent",
+						base->path, base->session->link_name),
+				 errdetail("%lld bytes were sent.", (long long) writer->sent)));
 	appendStringInfoString(token, writer->temporary);
 	pfree(writer->piece);
 	writer->piece = NULL;
@@ -216,7 +236,12 @@ link_hdfs_publish(LinkSession *session, const char *path, bool overwrite,
 	StringInfoData query;
 	char	   *answer;
 	LinkHdfsStatus status;
+	bool		left;
 
+	if (!is_beside(temporary, path))
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("token of link %s names no unfinished file", session->link_name)));
 	initStringInfo(&query);
 	appendStringInfoString(&query, "op=RENAME&destination=");
 	link_url_encode(&query, path, false);
@@ -224,15 +249,19 @@ link_hdfs_publish(LinkSession *session, const char *path, bool overwrite,
 		appendStringInfoString(&query, "&renameoptions=OVERWRITE");
 	answer = link_hdfs_ask(hdfs, "PUT", temporary, query.data, "write");
 
-	/* plain RENAME tells by a word; a repeated one, whose first answer was lost, says no */
-	if (!overwrite && strstr(answer, "true") == NULL && link_hdfs_status(hdfs, temporary, "write", &status))
-	{
+	/* plain RENAME tells by a word, the other one by having nothing to say */
+	if (link_hdfs_boolean(answer) == 1 || (overwrite && answer[0] == '\0'))
+		return;
+
+	/* a repeated one, whose first answer was lost, says no */
+	left = link_hdfs_status(hdfs, temporary, "write", &status);
+	if (left && !overwrite)
 		check_absent(hdfs, path);
+	if (left || !link_hdfs_status(hdfs, path, "write", &status) || status.is_directory)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_FAILED),
 				 errmsg("could not write \"%s\" through link %s: the file could not be given its name",
 						path, session->link_name)));
-	}
 }
 
 /* One bounded attempt to remove the hidden name; does not throw. */
@@ -247,7 +276,17 @@ remove_temporary(LinkHdfsSession *session, const char *temporary, int timeout, c
 	{
 		*detail = psprintf("the namenode answered HTTP %ld", request->http.status);
 		if (request->http.status / 100 == 2)
-			outcome = strstr(request->http.answer.data, "true") ? LINK_REAP_ABORTED : LINK_REAP_NOTHING;
+			switch (link_hdfs_boolean(request->http.answer.data))
+			{
+				case 1:
+					outcome = LINK_REAP_ABORTED;
+					break;
+				case 0:
+					outcome = LINK_REAP_NOTHING;
+					break;
+				default:
+					*detail = "the namenode does not say whether the file is removed";
+			}
 	}
 	link_hdfs_free(request);
 	return outcome;
@@ -284,18 +323,15 @@ link_hdfs_abort(LinkWriter *base)
 bool
 link_hdfs_discard(LinkSession *session, const char *path, const char *token, Size token_size)
 {
-	return abort_temporary((LinkHdfsSession *) session, pnstrdup(token, token_size));
+	char	   *temporary = pnstrdup(token, token_size);
+
+	return is_beside(temporary, path) && abort_temporary((LinkHdfsSession *) session, temporary);
 }
 
 LinkReapOutcome
 link_hdfs_reap(LinkSession *session, LinkReap *reap)
 {
-	const char *slash = strrchr(reap->path, '/');
-	size_t		directory = slash + 1 - reap->path;
-
-	/* text of a file: it may name nothing but a hidden name beside the path */
-	if (reap->upload == NULL || strncmp(reap->upload, reap->path, directory) != 0 ||
-		strchr(reap->upload + directory, '/') != NULL || !link_hdfs_is_temporary(reap->upload + directory))
+	if (reap->upload == NULL || !is_beside(reap->upload, reap->path))
 	{
 		reap->detail = "it names no unfinished file";
 		return LINK_REAP_FAILED;

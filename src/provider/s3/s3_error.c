@@ -234,8 +234,9 @@ link_s3_raise_protocol(LinkS3Request *request, const char *problem)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_LINK_PROTOCOL),
-			 errmsg("%s through link %s: the server does not answer as S3 does",
-					request->http.what, request->session->base.link_name),
+			 errmsg("%s through link %s: the server does not answer as one of %s does",
+					request->http.what, request->session->base.link_name,
+					request->session->base.provider->type),
 			 errdetail("%s", problem)));
 }
 

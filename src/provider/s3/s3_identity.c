@@ -157,12 +157,13 @@ read_sts(LinkS3Session *s3, const char *answer, TimestampTz *expires)
 				parts[i] = link_secret_strdup(link_s3_xml_text(xml));
 	}
 	link_s3_xml_close(xml);
-	if (event == LINK_S3_XML_MALFORMED || !parts[0] || !parts[1] || !parts[2] || !parts[3] ||
-		!*parts[0] || !*parts[1])
+	if (event == LINK_S3_XML_MALFORMED || !parts[0] || !parts[1] || !parts[2] || !parts[3])
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_PROTOCOL),
 				 errmsg("could not take on a role for link %s: the answer holds no credentials",
 						s3->base.link_name)));
+	for (int i = 0; i < 3; i++)
+		link_token_check(&s3->base, parts[i]);
 	*expires = link_token_time(&s3->base, parts[3]);
 	return join(parts[0], parts[1], parts[2]);
 }
@@ -198,7 +199,7 @@ ask_sts(LinkS3Session *s3, const char *form, const LinkS3Credentials *signer, Ti
 	request.arg = &sts;
 	status = link_token_perform(&s3->base, &request, &answer);
 	if (status != 200)
-		link_token_refused(&s3->base, "could not take on a role", status, answer);
+		link_token_refused(&s3->base, request.what, status, answer);
 	return read_sts(s3, answer, expires);
 }
 
@@ -304,7 +305,7 @@ static char *
 read_metadata(LinkS3Session *s3, const char *answer, TimestampTz *expires)
 {
 	LinkSession *session = &s3->base;
-	struct json_object *object = link_json_parse("answer of the metadata service", answer, strlen(answer));
+	struct json_object *object = link_json_parse_answer("answer of the metadata service", answer, strlen(answer));
 
 	*expires = link_token_time(session, link_token_member(session, object, "Expiration"));
 	return join(link_token_member(session, object, "AccessKeyId"),
@@ -340,6 +341,7 @@ instance_identity(LinkS3Session *s3, TimestampTz *expires)
 		base = METADATA_URL;
 	token = ask_metadata(s3, "PUT", psprintf("%s/latest/api/token", base),
 						 "x-aws-ec2-metadata-token-ttl-seconds", "300");
+	link_token_check(&s3->base, token);
 	link_options_conceal(s3->base.options, token);
 	role = role_name(s3, ask_metadata(s3, "GET", psprintf("%s/latest/meta-data/iam/security-credentials/", base),
 									  "x-aws-ec2-metadata-token", token));

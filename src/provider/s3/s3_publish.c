@@ -183,6 +183,17 @@ make_complete(LinkS3Session *s3, const char *path, const void *arg)
 	return request;
 }
 
+/* Whoever makes an object tells its ETag; a page of somebody on the way does not. */
+static bool
+is_made(LinkS3Request *request)
+{
+	if (request->http.status / 100 != 2)
+		return false;
+	if (link_http_answer_header(&request->http, "etag") == NULL)
+		link_s3_raise_protocol(request, "It does not say that the object was made.");
+	return true;
+}
+
 /* The answer to a completion is 200 before its outcome is known. */
 static bool
 is_complete(LinkS3Request *request)
@@ -193,7 +204,7 @@ is_complete(LinkS3Request *request)
 	bool		complete = false;
 
 	if (request->session->dialect->complete)
-		return request->http.status / 100 == 2;
+		return is_made(request);
 	if (request->http.status != 200)
 		return false;
 	xml = link_s3_xml_open(request->http.answer.data, request->http.answer.len);
@@ -226,7 +237,7 @@ link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 		Bytes		bytes = {token + 1, token_size - 1};
 
 		request = perform_publish(s3, make_put, path, conditional, &bytes);
-		done = request->http.status / 100 == 2 ||
+		done = is_made(request) ||
 			(request->http.status == 412 &&
 			 etag_of_bytes(bytes.data, bytes.size, etag) && was_made(request, path, etag));
 	}

@@ -193,6 +193,10 @@ finish_part(LinkS3Writer *writer, Part *part)
 
 	if (link_s3_wait(request) / 100 != 2)
 		link_s3_raise(request);
+
+	/* blocks have no ETag, but Azure says of each that it was created */
+	if (request->session->dialect->part_query && request->http.status != 201)
+		link_s3_raise_protocol(request, "It does not say that the block was taken.");
 	etag = request->session->dialect->part_query ? "-" : link_http_answer_header(&request->http, "etag");
 	if (etag == NULL || etag[0] == '\0' || strlen(etag) > MAX_ETAG)
 		link_s3_raise_protocol(request, "It gives no usable ETag for a part.");
