@@ -329,9 +329,13 @@ def serve(connection):
             LOG.write(head + b"\n")
             request = Request(connection, head)
             length = int(request.header("content-length") or 0)
-            while len(data) < length:
-                data += connection.recv(1 << 16)
-            data = data[length:]
+            body = bytearray(data)
+            while len(body) < length:
+                more = connection.recv(1 << 20)
+                if not more:
+                    return
+                body += more
+            data = bytes(body[length:])
             behaviour = BEHAVIOURS.get(request.bucket, lambda r: r.listing())
             if request.bucket == "mode":
                 MODE[0] = request.key
