@@ -231,6 +231,7 @@ BEGIN
 	INSERT INTO t (id, name) VALUES (n, 'uncommitted');
 	COPY t (id, name) TO 'link://files/trip' (overwrite);
 	GET DIAGNOSTICS written = ROW_COUNT;
+	COPY (WITH w AS (SELECT 1) TABLE w) TO 'link://files/with' (overwrite);
 	COPY taken FROM 'link://files/trip' WHERE name = 'uncommitted';
 	GET DIAGNOSTICS loaded = ROW_COUNT;
 	DROP TABLE taken;

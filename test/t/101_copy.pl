@@ -53,7 +53,7 @@ is(sqlstate_of($node, "COPY t TO 'link://files/x'"), '00000', 'its COPY is there
 
 # A prepared statement is run from the same tree each time.
 my $session = LinkWire->new($node);
-$session->prepare('out', "COPY (SELECT n FROM t WHERE n > 1) TO 'link://files/prepared' (overwrite)");
+$session->prepare('out', "COPY (WITH w AS (SELECT n FROM t WHERE n > 1) TABLE w) TO 'link://files/prepared' (overwrite)");
 $session->prepare('in', "COPY t (n) FROM 'link://files/prepared' WHERE n > 2");
 for (1 .. 3)
 {
