@@ -126,23 +126,46 @@ put_zone(char *to, int seconds, bool minutes_always)
 	return link_put_pair(to, size);
 }
 
-/* NULL: a year that is not of four digits. */
-static inline char *
-put_day(char *to, int julian_day)
-{
-	int			year;
-	int			month;
-	int			day;
+/* Of 0000-03-01 and of 10000-01-01. */
+#define FIRST_DAY 1721120
+#define END_DAY 5373485
 
-	j2date(julian_day, &year, &month, &day);
-	if (unlikely(year <= 0 || year > 9999))
-		return NULL;
+/*
+ * A Julian day of the years 0001 to 9999.  Years begin in March here, so that a
+ * leap day is their last; the multiplications stand for divisions by 1461 and
+ * 153 (C. Neri and L. Schneider, "Euclidean affine functions and their
+ * application to calendar algorithms", 2022, section 6).
+ */
+static inline char *
+put_day(char *to, uint32 julian_day)
+{
+	uint32		n = 4 * (julian_day - FIRST_DAY) + 3;
+	uint32		century = n / 146097;
+	uint32		in_century = n % 146097 / 4;
+	uint64		product = UINT64CONST(2939745) * (4 * in_century + 3);
+	uint32		year = 100 * century + (uint32) (product >> 32);
+	uint32		in_year = (uint32) product / 2939745 / 4;
+	uint32		months = 2141 * in_year + 197913;
+	uint32		month = months >> 16;
+
+	if (in_year >= 306)
+	{
+		year++;
+		month -= 12;
+	}
 	to = link_put_pair(to, year / 100);
 	to = link_put_pair(to, year % 100);
 	*to++ = '-';
 	to = link_put_pair(to, month);
 	*to++ = '-';
-	return link_put_pair(to, day);
+	return link_put_pair(to, (months & 0xFFFF) / 2141 + 1);
+}
+
+/* Does its year have four digits, and is it of our era? */
+static inline bool
+is_usual_day(int64 julian_day)
+{
+	return julian_day >= FIRST_DAY + 306 && julian_day < END_DAY;
 }
 
 /* ---- values ---- */
@@ -151,15 +174,13 @@ static char *
 put_date(char *to, DateADT date)
 {
 	struct pg_tm tm;
-	char	   *end;
 
+	if (likely(is_usual_day((int64) date + POSTGRES_EPOCH_JDATE)))
+		return put_day(to, date + POSTGRES_EPOCH_JDATE);
 	if (DATE_NOT_FINITE(date))
 		EncodeSpecialDate(date, to);
 	else
 	{
-		end = put_day(to, date + POSTGRES_EPOCH_JDATE);
-		if (likely(end != NULL))
-			return end;
 		j2date(date + POSTGRES_EPOCH_JDATE, &tm.tm_year, &tm.tm_mon, &tm.tm_mday);
 		EncodeDateOnly(&tm, USE_ISO_DATES, to);
 	}
@@ -210,9 +231,9 @@ put_timestamp(char *to, Timestamp timestamp, bool with_zone, int style)
 		local += offset * USECS_PER_SEC;
 	}
 	day = local / USECS_PER_DAY - (local % USECS_PER_DAY < 0);
-	end = put_day(to, (int) (day + POSTGRES_EPOCH_JDATE));
-	if (unlikely(end == NULL))
+	if (unlikely(!is_usual_day(day + POSTGRES_EPOCH_JDATE)))
 		return put_timestamp_slowly(to, timestamp, with_zone, style);
+	end = put_day(to, (uint32) (day + POSTGRES_EPOCH_JDATE));
 	*end++ = style == USE_XSD_DATES ? 'T' : ' ';
 	end = put_time_of_day(end, local - day * USECS_PER_DAY);
 	if (with_zone)

@@ -71,6 +71,8 @@ same_as_core('whole rows, and what only queries make', q{
 	CALL compare_all('no row', 'SELECT * FROM wide WHERE false');
 	CALL compare_all('names', $q$SELECT 1 AS "q""\b", 2 AS "é, x", 3 AS "a b", 4 AS "x", 5 AS "x", 6 AS "\n", 7 AS E"\t"$q$);
 	CALL compare_all('expanded', $q$SELECT v, v[1:1] FROM (SELECT array_append(ARRAY[1, NULL], i) AS v FROM generate_series(1, 3) i) a$q$);
+	CALL compare('each day', $q$SELECT date '0001-01-01' - 800 + i FROM generate_series(0, 800000) i$q$, 'text');
+	CALL compare('each day', $q$SELECT date '9999-12-31' + 400 - i FROM generate_series(0, 3000) i$q$, 'json');
 	CALL compare_all('anyarray', 'SELECT stanumbers1, stavalues1 FROM pg_statistic ORDER BY 1 LIMIT 30')}, 28);
 
 # ---- settings ----
