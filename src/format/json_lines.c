@@ -4,32 +4,26 @@
  *	  JSON objects, one a line, as lines of COPY's text format.
  *
  * Core's parser reads each line; what it finds at the first level is written
- * down by column, then put together.  Values for arrays and composites go
- * through json_to_record(), in one call a row, and come out of it as texts.
+ * down by column, then put together.  json_nested.c makes texts of arrays and
+ * composites.
  *
  *-------------------------------------------------------------------------
  */
 #include "compat.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "common/jsonapi.h"
-#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "nodes/execnodes.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
-#include "utils/fmgroids.h"
-#include "utils/guc.h"
-#include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "errors.h"
 #include "format/encode.h"
 #include "format/json_lines.h"
+#include "format/json_nested.h"
 
 /* What is read at once, and what is given back after a row that needed more. */
 #define READ_SIZE (256 * 1024)
@@ -47,7 +41,7 @@ typedef struct Column
 {
 	const char *name;
 	ColumnKind	kind;
-	int			nested;			/* COLUMN_NESTED: its place in the record */
+	int			nested;			/* COLUMN_NESTED: its place among these */
 
 	/* of this line */
 	bool		given;			/* and not null */
@@ -55,7 +49,6 @@ typedef struct Column
 	const char *raw;			/* JSON text */
 	Size		raw_len;
 	char	   *scalar;			/* text of a string, a number, a boolean */
-	char	   *text;			/* COLUMN_NESTED: for COPY, NULL for NULL */
 } Column;
 
 struct LinkJsonLines
@@ -80,11 +73,7 @@ struct LinkJsonLines
 	Column	  **by_name;		/* sorted */
 	int			expected;		/* the column after that of the last key */
 
-	/* the record of nested columns */
-	int			nnested;
-	TupleDesc	nested_desc;
-	FmgrInfo	to_record;
-	FmgrInfo   *outputs;
+	LinkNested *nested;			/* NULL: no such columns */
 
 	/* of this line */
 	JsonLexContext *lex;
@@ -133,30 +122,21 @@ find_column(LinkJsonLines *lines, const char *name)
 	return found ? *found : NULL;
 }
 
-/* json_to_record() makes what its caller's column definition list says. */
 static void
-init_nested(LinkJsonLines *lines, TupleDesc desc, List *attnums)
+init_nested(LinkJsonLines *lines, TupleDesc desc, List *attnums, int nnested)
 {
 	ListCell   *cell;
 
-	lines->nested_desc = CreateTemplateTupleDesc(lines->nnested);
-	lines->outputs = palloc(sizeof(FmgrInfo) * lines->nnested);
+	lines->nested = link_nested_begin(nnested);
 	foreach(cell, attnums)
 	{
 		Column	   *column = &lines->columns[foreach_current_index(cell)];
 		Form_pg_attribute attribute = TupleDescAttr(desc, lfirst_int(cell) - 1);
-		Oid			output;
-		bool		is_varlena;
 
-		if (column->kind != COLUMN_NESTED)
-			continue;
-		TupleDescInitEntry(lines->nested_desc, column->nested + 1, column->name,
-						   attribute->atttypid, attribute->atttypmod, 0);
-		getTypeOutputInfo(attribute->atttypid, &output, &is_varlena);
-		fmgr_info(output, &lines->outputs[column->nested]);
+		if (column->kind == COLUMN_NESTED)
+			link_nested_column(lines->nested, column->nested, column->name,
+							   attribute->atttypid, attribute->atttypmod);
 	}
-	lines->nested_desc = BlessTupleDesc(lines->nested_desc);
-	fmgr_info(F_JSON_TO_RECORD, &lines->to_record);
 }
 
 LinkJsonLines *
@@ -164,6 +144,7 @@ link_json_lines_begin(TupleDesc desc, List *attnums, int encoding, bool soft,
 					  LinkJsonRead read, void *arg)
 {
 	LinkJsonLines *lines = palloc0(sizeof(LinkJsonLines));
+	int			nnested = 0;
 	ListCell   *cell;
 
 	lines->context = CurrentMemoryContext;
@@ -187,12 +168,12 @@ link_json_lines_begin(TupleDesc desc, List *attnums, int encoding, bool soft,
 		column->name = pstrdup(NameStr(attribute->attname));
 		column->kind = kind_of(attribute->atttypid);
 		if (column->kind == COLUMN_NESTED)
-			column->nested = lines->nnested++;
+			column->nested = nnested++;
 		lines->by_name[foreach_current_index(cell)] = column;
 	}
 	qsort(lines->by_name, lines->ncolumns, sizeof(Column *), compare_names);
-	if (lines->nnested > 0)
-		init_nested(lines, desc, attnums);
+	if (nnested > 0)
+		init_nested(lines, desc, attnums, nnested);
 	return lines;
 }
 
@@ -399,95 +380,15 @@ is_nested(const Column *column)
 	return column->kind == COLUMN_NESTED && column->given && column->type != JSON_TOKEN_STRING;
 }
 
-/*
- * Texts that are read the same whatever the session's settings, as postgres_fdw
- * and pg_dump have them.
- */
-static int
-set_plain_output(void)
-{
-	int			level = NewGUCNestLevel();
-
-	if (DateStyle != USE_ISO_DATES)
-		(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	if (IntervalStyle != INTSTYLE_POSTGRES)
-		(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	if (extra_float_digits < 3)
-		(void) set_config_option("extra_float_digits", "3", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	return level;
-}
-
 static void
-convert_nested(void *arg)
+convert_nested(LinkJsonLines *lines)
 {
-	LinkJsonLines *lines = arg;
-	LOCAL_FCINFO(fcinfo, 1);
-	ReturnSetInfo result = {.type = T_ReturnSetInfo,.expectedDesc = lines->nested_desc,.allowedModes = SFRM_ValuePerCall};
-	Datum	   *values = MemoryContextAlloc(lines->line_context, sizeof(Datum) * lines->nnested);
-	bool	   *nulls = MemoryContextAlloc(lines->line_context, sizeof(bool) * lines->nnested);
-	StringInfoData object;
-	HeapTupleHeader header;
-	HeapTupleData tuple;
-	int			level;
-
-	MemoryContextSwitchTo(lines->line_context);
-	initStringInfo(&object);
-	appendStringInfoChar(&object, '{');
+	link_nested_row(lines->nested);
 	for (int i = 0; i < lines->ncolumns; i++)
-	{
-		if (!is_nested(&lines->columns[i]))
-			continue;
-		if (object.len > 1)
-			appendStringInfoChar(&object, ',');
-		escape_json(&object, lines->columns[i].name);
-		appendStringInfoChar(&object, ':');
-		appendBinaryStringInfo(&object, lines->columns[i].raw, lines->columns[i].raw_len);
-	}
-	appendStringInfoChar(&object, '}');
-
-	InitFunctionCallInfoData(*fcinfo, &lines->to_record, 1, InvalidOid, NULL, (Node *) &result);
-	fcinfo->args[0].value = PointerGetDatum(cstring_to_text_with_len(object.data, object.len));
-	fcinfo->args[0].isnull = false;
-	pfree(object.data);
-	header = DatumGetHeapTupleHeader(FunctionCallInvoke(fcinfo));
-
-	tuple.t_len = HeapTupleHeaderGetDatumLength(header);
-	tuple.t_data = header;
-	heap_deform_tuple(&tuple, lines->nested_desc, values, nulls);
-	level = set_plain_output();
-	for (int i = 0; i < lines->ncolumns; i++)
-	{
-		Column	   *column = &lines->columns[i];
-
-		if (is_nested(column))
-			column->text = nulls[column->nested] ? NULL :
-				OutputFunctionCall(&lines->outputs[column->nested], values[column->nested]);
-	}
-	AtEOXact_GUC(true, level);
-}
-
-static void
-take_nested(LinkJsonLines *lines)
-{
-	bool		any = false;
-	ErrorData  *error;
-
-	for (int i = 0; i < lines->ncolumns && !any; i++)
-		any = is_nested(&lines->columns[i]);
-	if (!any)
-		return;
-	if (!lines->soft)
-	{
-		convert_nested(lines);
-		return;
-	}
-	error = link_attempt(convert_nested, lines);
-	for (int i = 0; i < lines->ncolumns && error; i++)
 		if (is_nested(&lines->columns[i]))
-			lines->columns[i].text = pnstrdup(lines->columns[i].raw, lines->columns[i].raw_len);
+			link_nested_give(lines->nested, lines->columns[i].nested,
+							 lines->columns[i].raw, lines->columns[i].raw_len);
+	link_nested_convert(lines->nested, lines->soft);
 }
 
 /* ---- COPY's text ---- */
@@ -511,7 +412,7 @@ append_column(LinkJsonLines *lines, Column *column)
 	const char *text = column->scalar;
 
 	if (is_nested(column))
-		text = column->text;
+		text = link_nested_text(lines->nested, column->nested);
 	else if (column->given && (column->kind == COLUMN_JSON || text == NULL))
 	{
 		link_append_escaped(lines->out, column->raw, column->raw_len, &lines->escapes);
@@ -543,8 +444,8 @@ convert_line(LinkJsonLines *lines, const char *line, Size len)
 	if (text != line)
 		len = strlen(text);
 	parse_line(lines, text, len);
-	if (lines->nnested > 0)
-		take_nested(lines);
+	if (lines->nested)
+		convert_nested(lines);
 	for (int i = 0; i < lines->ncolumns; i++)
 	{
 		if (i > 0)

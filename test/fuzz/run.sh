@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes, with libFuzzer and the sanitizers, all that reads what others have
 # written: statements, options, paths and globs, answers of S3, key rings, sealed
-# values. Installs what is missing; needs root or sudo for that.
+# values, files of JSON. Installs what is missing; needs root or sudo for that.
 #
 #   bash test/fuzz/run.sh [SECONDS] [TARGET...]    60 seconds for each target, of all or of those
 #
@@ -23,7 +23,7 @@ least_coverage=80
 limit=60
 if [[ ${1:-} =~ ^[0-9]+$ ]]; then limit=$1; shift; fi
 
-targets=(statement options path s3 keyring seal)
+targets=(statement options path s3 keyring seal json_lines)
 declare -A files=(
 	[statement]="statement/link_gram.y statement/link_scanner.l statement/query.c statement/parse.c"
 	[options]="catalog/json.c catalog/options.c catalog/options_value.c catalog/options_map.c"
@@ -31,8 +31,9 @@ declare -A files=(
 	[s3]="provider/s3/s3_xml.c provider/s3/s3_error.c provider/s3/s3_list.c"
 	[keyring]="catalog/keyring_text.c"
 	[seal]="catalog/seal.c"
+	[json_lines]="format/json_lines.c"
 )
-declare -A longest=([statement]=2048 [options]=4096 [path]=2200 [s3]=8192 [keyring]=2048 [seal]=512)
+declare -A longest=([statement]=2048 [options]=4096 [path]=2200 [s3]=8192 [keyring]=2048 [seal]=512 [json_lines]=2048)
 if [ $# -gt 0 ]; then targets=("$@"); fi
 for target in "${targets[@]}"; do
 	[ -n "${files[$target]:-}" ] || die "no target $target; there are ${!files[*]}"
@@ -45,7 +46,7 @@ sources()
 	cd "$LINK_WORK/build/src"
 	ls errors.c hygiene_text.c http/url.c http/sigv4.c statement/{link_gram,link_scanner,query,parse}.c \
 		catalog/{json,options,options_value,options_map,keyring_text,keyring_file,seal,links}.c \
-		provider/*.c provider/*/*.c
+		format/{encode,text,json_lines}.c provider/*.c provider/*/*.c
 }
 
 install_clang()
@@ -64,13 +65,13 @@ compile()
 	done
 	[ -n "${libraries:-}" ] || die "libpgcommon.a is not installed"
 	# palloc and its kin are in libpgcommon, too: the first that are found count
-	libraries+=" -Wl,-z,muldefs $(pkg-config --libs json-c libcurl libcrypto libxml-2.0) -lm"
+	libraries+=" -Wl,-z,muldefs $(pkg-config --libs json-c libcurl libcrypto libxml-2.0 krb5-gssapi rdkafka) -lm"
 
 	sanitizers="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 	flags="-std=gnu99 -O1 -g -fno-omit-frame-pointer -fwrapv -fno-strict-aliasing -D_GNU_SOURCE
 		-DUSE_ASSERT_CHECKING=1 -DLINK_VERSION=\"fuzz\" -Wall -Wno-ignored-attributes
 		-I$LINK_WORK/build/src -I$("$PG_CONFIG" --includedir-server) $sanitizers
-		$(pkg-config --cflags json-c libcurl libcrypto libxml-2.0)"
+		$(pkg-config --cflags json-c libcurl libcrypto libxml-2.0 krb5-gssapi rdkafka)"
 	make -s -C "$LINK_WORK/build" PG_CONFIG="$PG_CONFIG" src/statement/link_gram.c \
 		src/statement/link_scanner.c src/statement/link_gram.h
 	mkdir "$objects"

@@ -64,6 +64,15 @@ sql('CREATE TABLE m (n int)');
 sql("SELECT link.load_data('k', 'many', 'm')");
 is(sql('SELECT count(*), count(DISTINCT n), sum(n) FROM m'), '5000|5000|12502500', 'several partitions');
 
+# a message is a row in the format, where a row can stand by itself
+topic('json');
+my $objects = q{SELECT n, E'a\n"b' AS t, ARRAY[n] AS a, NULL::int AS nothing FROM generate_series(1, 2) n};
+is(sql("SELECT rows FROM link.select_into(\$\$$objects\$\$, 'k', 'json', format => 'json')"), '2', 'JSON, written');
+is(committed('json'), join('', map { qq({"n":$_,"t":"a\\n\\"b","a":[$_],"nothing":null}\n) } 1, 2), '... an object a message');
+is(sql("SELECT sum(n), count(*) FILTER (WHERE t = E'a\n\"b' AND a = ARRAY[n]) FROM link.select_from('k', 'json', format => 'json') AS t(n int, t text, a int[])"), '3|2', '... and read');
+is(sqlstate_of($node, "SELECT link.select_into('SELECT 1', 'k', 'json', format => 'binary')"), '0A000', 'BINARY has a frame: refused');
+is(sqlstate_of($node, "SELECT * FROM link.select_from('k', 'json', format => 'binary') AS t(n int)"), '0A000', '... reading too');
+
 is(sqlstate_of($node, "SELECT link.load_data('k', 'none', 't')"), '58P01', 'an unknown topic, read');
 is(sqlstate_of($node, "SELECT link.load_data('k', '$plain/one', 't', delimiter => '|')"), '00000', 'brokers in the path');
 is(sqlstate_of($node, "SELECT link.load_data('k', '127.0.0.1:1/one', 't')"), '42501', '... others are refused');
