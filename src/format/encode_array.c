@@ -21,7 +21,8 @@ link_element(LinkRowWriter *writer, LinkColumn *column, Oid type)
 	Oid			ioparam;
 	Oid			function;
 
-	if (element && element->column.type == type)
+	Assert(element == NULL || element->column.type == type);
+	if (element)
 		return element;
 	caller = MemoryContextSwitchTo(writer->context);
 	element = palloc0(sizeof(LinkElement));

@@ -393,13 +393,18 @@ convert_nested(LinkJsonLines *lines)
 
 /* ---- COPY's text ---- */
 
+/* No whole number that fits an int8 needs a larger exponent, nor a longer text. */
+#define MAX_EXPONENT 40
+
 /* 1e3 is a whole number in JSON, but int4in does not know. */
 static const char *
 integer_text(const char *token)
 {
+	const char *exponent = strpbrk(token, "eE");
 	Datum		number;
 
-	if (strpbrk(token, "eE") == NULL)
+	/* what numeric_in could refuse is for the type to refuse */
+	if (exponent == NULL || strlen(token) > 2 * MAX_EXPONENT || abs(atoi(exponent + 1)) > MAX_EXPONENT)
 		return token;
 	number = DirectFunctionCall3(numeric_in, CStringGetDatum(token),
 								 ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));

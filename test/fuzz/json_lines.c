@@ -13,6 +13,8 @@
 #include <json-c/json.h>
 
 #include "catalog/pg_type.h"
+#include "common/jsonapi.h"
+#include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "nodes/pg_list.h"
 #include "utils/lsyscache.h"
@@ -63,6 +65,28 @@ pg_any_to_server(const char *text, int len, int from)
 	if (pg_encoding_verifymbstr(PG_UTF8, text, len) != len)
 		ereport(ERROR, (errcode(ERRCODE_CHARACTER_NOT_IN_REPERTOIRE), errmsg("invalid byte sequence")));
 	return unconstify(char *, text);
+}
+
+/* Of the server's library only; the parser itself is also in the clients'. */
+char *
+json_errdetail(JsonParseErrorType error, JsonLexContext *lex)
+{
+	if (lex->token_start)
+		return pnstrdup(lex->token_start, lex->token_terminator - lex->token_start);
+	return pstrdup("The input string ended unexpectedly.");
+}
+
+/* numeric_in and numeric_out, to a text and back */
+Datum
+DirectFunctionCall3Coll(PGFunction function, Oid collation, Datum arg1, Datum arg2, Datum arg3)
+{
+	return arg1;
+}
+
+Datum
+DirectFunctionCall1Coll(PGFunction function, Oid collation, Datum arg1)
+{
+	return arg1;
 }
 
 /* As json_nested.c when all values are refused and the errors are soft. */

@@ -220,7 +220,7 @@ BEGIN
 		UPDATE types SET narrays = type.narrays WHERE n = type.n;
 		-- lower bounds
 		BEGIN
-			EXECUTE format($q$INSERT INTO arrays_%1$s SELECT %2$s, ('[-1:0]%%s=' || array_agg(v)::text)::%3$s[] FROM values_%1$s WHERE id < 2 HAVING count(*) = 2$q$,
+			EXECUTE format($q$INSERT INTO arrays_%1$s SELECT %2$s, ('[-1:0]=' || array_agg(v)::text)::%3$s[] FROM values_%1$s WHERE id < 2 HAVING count(*) = 2$q$,
 				type.n, type.narrays, regexp_replace(type.sql, '\(.*', ''));
 		EXCEPTION WHEN OTHERS THEN NULL;
 		END;

@@ -52,6 +52,8 @@ is($node->safe_psql('postgres', 'SELECT string_agg(name, \' \' ORDER BY name) FR
 is($node->safe_psql('postgres', q{SELECT string_agg(name, ' ') FROM types WHERE nvalues < 2 AND has_input
 	AND name !~ '^(cardinal_number|time_stamp|yes_or_no|pg_.*)$'}), '', 'all others have several');
 
+cmp_ok($node->safe_psql('postgres', q{SELECT sum((left(a_int4::text, 1) = '[')::int + (left(a_text::text, 1) = '[')::int + (left(a_nested::text, 1) = '[')::int) FROM wide}), '>', 9, 'arrays with bounds');
+
 # ---- every type ----
 
 same_as_core('every type and its arrays', q{CALL compare_all('every type', 'SELECT * FROM wide')}, 4);
