@@ -99,12 +99,14 @@ link_hdfs_status(LinkHdfsSession *session, const char *path, const char *action,
 static void
 describe(const LinkHdfsStatus *status, LinkObject *object)
 {
+	int64		seconds = status->modified / 1000;
+
 	memset(object, 0, sizeof(*object));
 	object->size = status->length;
 
 	/* anybody may set it to anything */
-	object->last_modified = Abs(status->modified / 1000) > MAX_SECONDS ? DT_NOBEGIN :
-		time_t_to_timestamptz(status->modified / 1000) + (status->modified % 1000) * 1000;
+	object->last_modified = seconds > MAX_SECONDS || seconds < -MAX_SECONDS ? DT_NOBEGIN :
+		time_t_to_timestamptz(seconds) + (status->modified % 1000) * 1000;
 	object->etag = psprintf(INT64_FORMAT "-" INT64_FORMAT "-" INT64_FORMAT, status->modified,
 							status->length, status->id);
 }
