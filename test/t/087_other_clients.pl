@@ -119,6 +119,17 @@ sub exchange
 	}
 }
 
+# A subtest, whose end does not end the others.
+sub provider
+{
+	my ($name, $code) = @_;
+	subtest $name => sub {
+		return if eval { $code->(); 1 };
+		die $@ if ref $@;		# a skip
+		fail("$name: $@");
+	};
+}
+
 # ---- aws cli ----
 
 # aws_client(NAME, REGION): of the server whose variables are LINK_NAME_*; parts of 5 MB
@@ -169,8 +180,8 @@ sub s3
 	exchange($link, "$run/", aws_client($name, $region), many => $many);
 }
 
-subtest 'aws cli and Ceph' => sub { need_s3(); s3('S3', 'ceph', 'us-east-1', 120) };
-subtest 'aws cli and versitygw' => sub { need_service('s3b'); s3('S3B', 'versitygw', $ENV{LINK_S3B_REGION}, 520) };
+provider 'aws cli and Ceph', sub { need_s3(); s3('S3', 'ceph', 'us-east-1', 120) };
+provider 'aws cli and versitygw', sub { need_service('s3b'); s3('S3B', 'versitygw', $ENV{LINK_S3B_REGION}, 520) };
 
 # ---- the vendors' libraries ----
 
@@ -204,7 +215,7 @@ sub library_client
 	});
 }
 
-subtest 'azure-storage-blob' => sub {
+provider 'azure-storage-blob', sub {
 	need_service('clients');
 	need_service('azurite');
 	my ($h, $ask, $client) = library_client('azure');
@@ -228,7 +239,7 @@ subtest 'azure-storage-blob' => sub {
 	$h->kill_kill;
 };
 
-subtest 'google-cloud-storage' => sub {
+provider 'google-cloud-storage', sub {
 	need_service('clients');
 	need_service('gcs');
 	my ($h, $ask, $client) = library_client('gcs');
@@ -262,7 +273,7 @@ sub hdfs_client
 		});
 }
 
-subtest 'hdfs dfs' => sub {
+provider 'hdfs dfs', sub {
 	need_service('hdfs');
 	local $ENV{HADOOP_USER_NAME} = $ENV{LINK_HDFS_USER};
 	my ($dfs, %client) = hdfs_client('LINK_HDFS', "/tmp/$run");
@@ -272,7 +283,7 @@ subtest 'hdfs dfs' => sub {
 	is($dfs->('-cat', "/tmp/$run/ours/bytes"), $content{bytes}, 'hdfs: cat');
 };
 
-subtest 'hdfs dfs with Kerberos' => sub {
+provider 'hdfs dfs with Kerberos', sub {
 	need_service('kerberos');
 	need_service('hdfs_kerberos');
 	local $ENV{KRB5CCNAME} = 'FILE:' . PostgreSQL::Test::Utils::tempdir . '/cc';
@@ -290,7 +301,7 @@ subtest 'hdfs dfs with Kerberos' => sub {
 
 # ---- kcat ----
 
-subtest 'kcat' => sub {
+provider 'kcat', sub {
 	need_service('kafka');
 	my $kcat = sub {
 		my ($stdin, @arguments) = @_;
