@@ -7,6 +7,7 @@ use Digest::SHA qw(sha256 sha256_hex);
 use Encode qw(encode);
 use File::Find ();
 use IO::Compress::Gzip ();
+use IO::Uncompress::Gunzip ();
 use IPC::Run ();
 use JSON::PP ();
 use LinkTest;
@@ -75,14 +76,18 @@ sub exchange
 	my %hashes = map { $_ => sha256_hex($content{$_}) } keys %content;
 
 	# ours
-	sql(join "\n", "SELECT FROM link.select_into('TABLE rows', '$link', @{[ $path->('ours/rows.txt') ]});",
+	sql(join "\n", (map { "SELECT FROM link.select_into('TABLE rows', '$link', @{[ $path->(qq(ours/$_)) ]}, parallel => 1);" } 'rows.txt', 'packed.gz'),
 		map { "SELECT FROM link.write_file('$link', @{[ $path->(qq(ours/$_)) ]}, pg_read_binary_file(@{[ quote(qq($out/$_)) ]}));" }
 		  grep { $_ ne 'rows.txt' } sort keys %content);
 	my $in = PostgreSQL::Test::Utils::tempdir;
 	$client{get}->('ours/', $in);
 	my %got = files_of($in);
+	my $packed = delete $got{'packed.gz'};
+	IO::Uncompress::Gunzip::gunzip(\$packed, \my $unpacked);
+	is(sha256_hex($unpacked), $hashes{'rows.txt'}, "$link: what we compressed is unpacked by gzip");
 	is(differing(\%got, \%content), '', "$link: what we wrote is read by the other client");
 	my %listed = $client{list}->('ours/');
+	is(delete $listed{'packed.gz'}, length $packed, "$link: ... is listed as it is stored");
 	is(differing(\%listed, { map { $_ => length $content{$_} } keys %content }), '', "$link: ... and listed, with its sizes");
 	if ($client{about})
 	{
@@ -98,6 +103,9 @@ sub exchange
 	is(sql("CREATE TEMP TABLE got (LIKE rows);
 		SELECT FROM link.load_data('$link', @{[ $path->('theirs/rows.txt') ]}, 'got') \\g /dev/null
 		SELECT (SELECT count(*) FROM got), (SELECT count(*) FROM (TABLE rows EXCEPT ALL TABLE got) d)"), '12000|0', "$link: ... and loaded");
+	is(sql("CREATE TEMP TABLE got (t text);
+		SELECT FROM link.load_data('$link', @{[ $path->('theirs/text.gz') ]}, 'got') \\g /dev/null
+		SELECT count(*), min(t), max(t) FROM got"), '1000|some text|some text', "$link: what gzip compressed is loaded");
 	if ($client{encoded})
 	{
 		$client{encoded}->("$out/text.gz", 'encoded');
@@ -334,7 +342,7 @@ provider 'kcat', sub {
 	is(sql("SELECT quote_literal(t) FROM link.select_from('kafka', '$run-theirs') AS t(t text)"), "'v1'\n'v\xc3\xa43'\n''\n'v5'", 'kafka: values of others are rows');
 	is(sql("SELECT count(*) FROM link.select_from('kafka', '$run-theirs/0/0-3') AS t(t text)"), '2', 'kafka: ... and what has no value is none');
 
-	sql("SELECT link.select_into('TABLE rows', 'kafka', '$run-rows')");
+	sql("SELECT link.select_into('TABLE rows', 'kafka', '$run-rows', parallel => 1)");
 	is(sha256_hex($kcat->('', @consume, "$run-rows", '-f', '%s\n')), sha256_hex($content{'rows.txt'}), 'kafka: many rows are what COPY makes of them');
 	$kcat->('', '-P', '-t', "$run-rows", '-l', "$out/rows.txt");
 	is(sql("CREATE TEMP TABLE got (LIKE rows);
