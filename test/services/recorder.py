@@ -11,7 +11,7 @@ WebHDFS those who read a file. Listens on 127.0.0.1 and, where there is one, on 
 port, and prints "port N". It is empty, but an object that is asked for is "hello".
 
 What has "to-NNN" in its path is redirected with that status, to the same path at
-"location". A request whose path has "echo-FORM" is refused in the words of the request: FORM is
+"location". A request whose path has "echo-FORM" is refused in the words of the request, also as its id: FORM is
 "plain", "base64", "url" or "lower" (url with lower case). What has "page" instead of
 "echo" is refused so too, but not in the form that errors have.
 
@@ -32,6 +32,7 @@ from xml.sax.saxutils import escape
 
 LOG = open(sys.argv[1], "ab", buffering=0)
 SETTINGS = json.loads(sys.argv[2])
+REQUEST_IDS = ("x-amz-request-id", "x-ms-request-id", "x-guploader-uploadid")
 FORMS = {
     "plain": lambda s: s,
     "base64": lambda s: base64.b64encode(s.encode("latin-1")).decode(),
@@ -68,8 +69,9 @@ class Request:
 
     def echo(self, how, form):
         said = " ".join(FORMS[form](v) for v in self.values())
+        ids = ["%s: %s" % (name, FORMS[form](self.values()[0])) for name in REQUEST_IDS]
         if how == "page":
-            self.answer(403, "<html>Sign in: %s</html>" % said)
+            self.answer(403, "<html>Sign in: %s</html>" % said, *ids)
         elif self.path.startswith("/webhdfs/"):
             self.json(403, {"RemoteException": {"exception": "IOException", "message": "Refused " + said}})
         elif "grant_type" in self.body:
@@ -77,7 +79,7 @@ class Request:
         elif "Action=" in self.body:
             self.answer(403, "<ErrorResponse><Error><Code>Refused</Code><Message>Refused %s</Message></Error></ErrorResponse>" % escape(said))
         else:
-            self.answer(403, "<Error><Code>Refused</Code><Message>Refused %s</Message></Error>" % escape(said))
+            self.answer(403, "<Error><Code>Refused</Code><Message>Refused %s</Message></Error>" % escape(said), *ids)
 
 
 def webhdfs(r):
