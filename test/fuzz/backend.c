@@ -37,13 +37,16 @@
  * Memory.
  */
 
-/* Before each allocation; poisoned, so that nobody reaches it from there. */
+/*
+ * Before each allocation; poisoned, so that nobody reaches it from there.  But for
+ * the last member: there PostgreSQL 15 looks for the context.
+ */
 typedef struct Chunk
 {
-	struct Context *context;
 	struct Chunk *previous;
 	struct Chunk *next;
 	Size		size;
+	struct Context *context;
 } Chunk;
 
 typedef struct Context
@@ -87,7 +90,7 @@ link_chunk(Context *context, Chunk *chunk, Size size)
 	if (chunk->next)
 		chunk->next->previous = chunk;
 	context->chunks = chunk;
-	ASAN_POISON_MEMORY_REGION(chunk, sizeof(Chunk));
+	ASAN_POISON_MEMORY_REGION(chunk, offsetof(Chunk, context));
 }
 
 static UNSANITIZED Context *
@@ -121,11 +124,25 @@ MemoryContextAllocZero(MemoryContext context, Size size)
 	return memset(MemoryContextAlloc(context, size), 0, size);
 }
 
+void *
+MemoryContextAllocHuge(MemoryContext context, Size size)
+{
+	return MemoryContextAlloc(context, size);
+}
+
 #if PG_VERSION_NUM < 170000
 void *
 MemoryContextAllocZeroAligned(MemoryContext context, Size size)
 {
 	return MemoryContextAllocZero(context, size);
+}
+#endif
+
+#if PG_VERSION_NUM >= 160000
+MemoryContext
+GetMemoryChunkContext(void *pointer)
+{
+	return &((Chunk *) pointer - 1)->context->header;
 }
 #endif
 
@@ -454,6 +471,12 @@ GetDatabaseEncoding(void)
 	return encoding;
 }
 
+int
+pg_database_encoding_max_length(void)
+{
+	return pg_encoding_max_length(encoding);
+}
+
 bool
 pg_verifymbstr(const char *mbstr, int len, bool noError)
 {
@@ -755,6 +778,18 @@ TimestampTz
 GetCurrentTimestamp(void)
 {
 	return 0;
+}
+
+/* With a clock that stands still. */
+long
+TimestampDifferenceMilliseconds(TimestampTz start_time, TimestampTz stop_time)
+{
+	return stop_time > start_time ? (long) ((stop_time - start_time + 999) / 1000) : 0;
+}
+
+void
+check_stack_depth(void)
+{
 }
 
 Oid

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes, with libFuzzer and the sanitizers, all that reads what others have
-# written: statements, options, paths and globs, answers of S3, key rings, sealed
-# values, files of JSON. Installs what is missing; needs root or sudo for that.
+# written: statements, options, paths and globs, answers of S3, Azure, HDFS and of
+# those who hand out tokens, URLs and allowed hosts, key rings, sealed values,
+# files of JSON. Installs what is missing; needs root or sudo for that.
 #
 #   bash test/fuzz/run.sh [SECONDS] [TARGET...]    60 seconds for each target, of all or of those
 #
@@ -23,17 +24,22 @@ least_coverage=80
 limit=60
 if [[ ${1:-} =~ ^[0-9]+$ ]]; then limit=$1; shift; fi
 
-targets=(statement options path s3 keyring seal json_lines)
+targets=(statement options path s3 azure hdfs identity url keyring seal json_lines)
 declare -A files=(
 	[statement]="statement/link_gram.y statement/link_scanner.l statement/query.c statement/parse.c"
 	[options]="catalog/json.c catalog/options.c catalog/options_value.c catalog/options_map.c"
 	[path]="provider/path.c"
 	[s3]="provider/s3/s3_xml.c provider/s3/s3_error.c provider/s3/s3_list.c"
+	[azure]="provider/azure/azure_blob.c provider/s3/s3_list.c"
+	[hdfs]="provider/hdfs/hdfs_status.c provider/hdfs/hdfs_request.c provider/hdfs/hdfs_read.c provider/hdfs/hdfs_write.c"
+	[identity]="provider/token.c provider/s3/s3_identity.c"
+	[url]="http/url.c http/policy.c"
 	[keyring]="catalog/keyring_text.c"
 	[seal]="catalog/seal.c"
 	[json_lines]="format/json_lines.c"
 )
-declare -A longest=([statement]=2048 [options]=4096 [path]=2200 [s3]=8192 [keyring]=2048 [seal]=512 [json_lines]=2048)
+declare -A longest=([statement]=2048 [options]=4096 [path]=2200 [s3]=8192 [azure]=8192 [hdfs]=8192
+	[identity]=8192 [url]=1024 [keyring]=2048 [seal]=512 [json_lines]=2048)
 if [ $# -gt 0 ]; then targets=("$@"); fi
 for target in "${targets[@]}"; do
 	[ -n "${files[$target]:-}" ] || die "no target $target; there are ${!files[*]}"
@@ -44,7 +50,7 @@ done
 sources()
 {
 	cd "$LINK_WORK/build/src"
-	ls errors.c hygiene_text.c http/url.c http/sigv4.c statement/{link_gram,link_scanner,query,parse}.c \
+	ls errors.c hygiene_text.c http/{url,policy,sigv4,shared_key}.c statement/{link_gram,link_scanner,query,parse}.c \
 		catalog/{json,options,options_value,options_map,keyring_text,keyring_file,seal,links}.c \
 		format/{encode,text,json_lines}.c provider/*.c provider/*/*.c
 }
@@ -65,7 +71,7 @@ compile()
 	done
 	[ -n "${libraries:-}" ] || die "libpgcommon.a is not installed"
 	# palloc and its kin are in libpgcommon, too: the first that are found count
-	libraries+=" -Wl,-z,muldefs $(pkg-config --libs json-c libcurl libcrypto libxml-2.0 krb5-gssapi rdkafka) -lm"
+	libraries+=" -Wl,-z,muldefs $(pkg-config --libs json-c libcurl libcrypto libxml-2.0 krb5-gssapi) -lm"
 
 	sanitizers="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
 	flags="-std=gnu99 -O1 -g -fno-omit-frame-pointer -fwrapv -fno-strict-aliasing -D_GNU_SOURCE
@@ -83,7 +89,10 @@ compile()
 		clang $1 -E -o "$out.i" "$4/$3"
 		clang $1 -w -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-mapping -c -o "$out.o" "$out.i"
 		' - "$flags" "$objects" {} "$LINK_WORK/build/src"
-	clang $flags -c -o "$LINK_WORK/backend.o" "$LINK_WORK/build/test/fuzz/backend.c"
+	local file
+	for file in backend answers; do
+		clang $flags -I"$LINK_WORK/build/test/fuzz" -c -o "$LINK_WORK/$file.o" "$LINK_WORK/build/test/fuzz/$file.c"
+	done
 }
 
 # link_target TARGET
@@ -93,7 +102,7 @@ link_target()
 	mkdir "$here" "$here/corpus"
 	clang $flags -c -o "$here/target.o" "$LINK_WORK/build/test/fuzz/$target.c"
 	link_with() { clang $sanitizers -fsanitize=fuzzer -fprofile-instr-generate -o "$here/fuzz" \
-		"$here/target.o" "$LINK_WORK/backend.o" "$objects"/*.o "$@" $libraries; }
+		"$here/target.o" "$LINK_WORK/backend.o" "$LINK_WORK/answers.o" "$objects"/*.o "$@" $libraries; }
 	link_with >"$here/link.log" 2>&1 || true
 	{
 		echo '#include <stdio.h>'
