@@ -310,6 +310,22 @@ link_open_reader(LinkSession *session, const char *path, int64 offset, int64 len
 	return session->provider->ops->open_reader(session, path, offset, length);
 }
 
+LinkReader *
+link_begin_reader(LinkSession *session, const char *path)
+{
+	check_feature(session, LINK_CAN_READ, "reading");
+	path = local_path(session, path);
+	link_check_path(session, path);
+	return session->provider->ops->begin_reader ?
+		session->provider->ops->begin_reader(session, path, 0, -1) : NULL;
+}
+
+void
+link_await_reader(LinkReader *reader)
+{
+	reader->session->provider->ops->await_reader(reader);
+}
+
 Size
 link_read(LinkReader *reader, void *to, Size size)
 {

@@ -227,6 +227,13 @@ struct LinkProviderOps
 
 	/* ---- optional ---- */
 
+	/*
+	 * open_reader() in two: ask, and wait for the answer, so that several objects
+	 * can be asked for at a time.  What open_reader throws await_reader does.
+	 */
+	LinkReader *(*begin_reader) (LinkSession *session, const char *path, int64 offset, int64 length);
+	void		(*await_reader) (LinkReader *reader);
+
 	/* The session ends without an error: keep what the next one of the link can use. */
 	void		(*end) (LinkSession *session);
 
@@ -280,6 +287,11 @@ extern LinkSession *link_open(const LinkRow *row);
 extern void link_close(LinkSession *session);
 
 extern LinkReader *link_open_reader(LinkSession *session, const char *path, int64 offset, int64 length);
+
+/* Ask for all of an object; NULL where asking is waiting.  Its size is known after link_await_reader(). */
+extern LinkReader *link_begin_reader(LinkSession *session, const char *path);
+extern void link_await_reader(LinkReader *reader);
+
 extern Size link_read(LinkReader *reader, void *to, Size size);
 extern void link_close_reader(LinkReader *reader);
 

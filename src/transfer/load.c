@@ -28,6 +28,9 @@
 #include "transfer/progress.h"
 #include "transfer/source.h"
 
+/* Objects that are on their way at a time. */
+#define AHEAD 8
+
 typedef struct Reading
 {
 	LinkSource *source;
@@ -144,7 +147,7 @@ say_place(void *arg)
 }
 
 static void
-load_object(LinkSession *session, const LinkLoad *load, LinkObjectResult *result)
+load_object(LinkSession *session, const LinkLoad *load, LinkSource *source, LinkObjectResult *result)
 {
 	Place		place = {session->link_name, result->path, load->options->skip};
 	ErrorContextCallback context = {error_context_stack, say_place, &place};
@@ -152,10 +155,9 @@ load_object(LinkSession *session, const LinkLoad *load, LinkObjectResult *result
 	Reading		reading = {NULL, NULL, &context};
 	List	   *copy_options = load->options->json ?
 		copy_options_for_json(load->options->copy) : load->options->copy;
-	LinkSource *source;
 
 	error_context_stack = &context;
-	source = link_source_open(session, result->path);
+	link_source_await(source);
 	if (load->options->codec)
 		link_source_decompress(source, load->options->codec);
 	else if (load->options->detect && (session->provider->features & LINK_IS_STREAM) == 0)
@@ -195,28 +197,33 @@ link_load_objects(const LinkRow *row, const char *path, const LinkLoad *load)
 	MemoryContext context = AllocSetContextCreate(caller, "link load", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext object_context = AllocSetContextCreate(context, "link load object",
 														 ALLOCSET_DEFAULT_SIZES);
+	LinkSource *sources[AHEAD];	/* of object n at n modulo AHEAD */
 	LinkSession *session;
-	List	   *paths;
-	ListCell   *cell;
+	List	   *objects;
+	int			begun = 0;
 
 	MemoryContextSwitchTo(context);
 	session = link_open(row);
 	if (session->provider->features & LINK_IS_STREAM)
 		link_format_check_messages(link_format_find(load->options->format));
-	paths = link_source_paths(session, path);
+	objects = link_source_objects(session, path);
 
-	foreach(cell, paths)
+	for (int i = 0; i < list_length(objects); i++)
 	{
 		LinkObjectResult *result;
 
+		MemoryContextSwitchTo(context);
+		for (; begun < list_length(objects) && begun < i + AHEAD; begun++)
+			sources[begun % AHEAD] = link_source_begin(session, list_nth(objects, begun));
+
 		MemoryContextSwitchTo(caller);
 		result = palloc0(sizeof(LinkObjectResult));
-		result->path = pstrdup(lfirst(cell));
+		result->path = pstrdup(((LinkObject *) list_nth(objects, i))->path);
 		results = lappend(results, result);
 
 		/* CopyFrom leaves memory behind, and there may be thousands of objects */
 		MemoryContextSwitchTo(object_context);
-		load_object(session, load, result);
+		load_object(session, load, sources[i % AHEAD], result);
 		link_use_moved(result->rows, result->bytes);
 		MemoryContextReset(object_context);
 	}

@@ -20,9 +20,17 @@
  */
 #define BUFFER_SIZE (256 * 1024)
 
+/*
+ * Of an object that is asked for before its turn: a provider's buffer holds all
+ * of it, so its connection is not kept waiting.
+ */
+#define SMALL_SIZE (4 * 1024 * 1024)
+
 struct LinkSource
 {
-	LinkReader *reader;
+	LinkSession *session;
+	char	   *path;
+	LinkReader *reader;			/* NULL: not asked for yet */
 	MemoryContext context;		/* of all memory below, the provider's too */
 	LinkDecompressor *decompressor; /* NULL: bytes as they are */
 	uint64		bytes;			/* as stored */
@@ -36,38 +44,49 @@ struct LinkSource
 
 /* ---- which objects ---- */
 
-typedef struct PathList
+typedef struct ObjectList
 {
-	List	   *paths;
+	List	   *objects;
 	MemoryContext context;
-} PathList;
+} ObjectList;
+
+/* What a source needs to know of it. */
+static LinkObject *
+make_object(const char *path, int64 size)
+{
+	LinkObject *object = palloc0(sizeof(LinkObject));
+
+	object->path = pstrdup(path);
+	object->size = size;
+	return object;
+}
 
 static bool
-add_path(const LinkObject *object, void *arg)
+add_object(const LinkObject *object, void *arg)
 {
-	PathList   *list = arg;
+	ObjectList *list = arg;
 	MemoryContext caller = MemoryContextSwitchTo(list->context);
 
-	list->paths = lappend(list->paths, pstrdup(object->path));
+	list->objects = lappend(list->objects, make_object(object->path, object->size));
 	MemoryContextSwitchTo(caller);
 	return true;
 }
 
 List *
-link_source_paths(LinkSession *session, const char *path)
+link_source_objects(LinkSession *session, const char *path)
 {
-	PathList	list = {NIL, CurrentMemoryContext};
+	ObjectList	list = {NIL, CurrentMemoryContext};
 	Size		len = strlen(path);
 
 	if (!link_path_is_glob(path) && (len == 0 || path[len - 1] != '/'))
-		return list_make1(pstrdup(path));
+		return list_make1(make_object(path, -1));
 
-	link_list(session, path, true, add_path, &list);
-	if (list.paths == NIL)
+	link_list(session, path, true, add_object, &list);
+	if (list.objects == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_NO_OBJECT),
 				 errmsg("no object of link %s matches \"%s\"", session->link_name, path)));
-	return list.paths;
+	return list.objects;
 }
 
 /* ---- its bytes ---- */
@@ -183,7 +202,7 @@ link_source_skip(LinkSource *source, int64 lines)
 }
 
 LinkSource *
-link_source_open(LinkSession *session, const char *path)
+link_source_begin(LinkSession *session, const LinkObject *object)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link source",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -191,9 +210,34 @@ link_source_open(LinkSession *session, const char *path)
 	LinkSource *source = palloc0(sizeof(LinkSource));
 
 	source->context = context;
-	source->buffer = palloc(BUFFER_SIZE);
-	source->reader = link_open_reader(session, path, 0, -1);
+	source->session = session;
+	source->path = pstrdup(object->path);
+	if (object->size >= 0 && object->size <= SMALL_SIZE)
+		source->reader = link_begin_reader(session, source->path);
 	MemoryContextSwitchTo(caller);
+	return source;
+}
+
+void
+link_source_await(LinkSource *source)
+{
+	MemoryContext caller = MemoryContextSwitchTo(source->context);
+
+	source->buffer = palloc(BUFFER_SIZE);
+	if (source->reader)
+		link_await_reader(source->reader);
+	else
+		source->reader = link_open_reader(source->session, source->path, 0, -1);
+	MemoryContextSwitchTo(caller);
+}
+
+LinkSource *
+link_source_open(LinkSession *session, const char *path)
+{
+	LinkObject	object = {.path = unconstify(char *, path),.size = -1};
+	LinkSource *source = link_source_begin(session, &object);
+
+	link_source_await(source);
 	return source;
 }
 

@@ -18,16 +18,22 @@
 typedef struct LinkSource LinkSource;
 
 /*
- * Paths (char *) of the objects that 'path' names: itself, or what matches when
- * it is a glob or a prefix that ends in '/', in order.  58P01 if none match; an
- * object named in full is looked for only when it is opened.
+ * The objects that 'path' names, as LinkObject *: itself, or what matches when it
+ * is a glob or a prefix that ends in '/', in order.  58P01 if none match; an object
+ * named in full is looked for only when it is opened, its size is -1.
  */
-extern List *link_source_paths(LinkSession *session, const char *path);
+extern List *link_source_objects(LinkSession *session, const char *path);
 
 /*
- * Open an object as it is stored.  58P01 if there is no such object.  Belongs to
- * the current memory context.
+ * An object as it is stored, in the current memory context.  A small one is asked
+ * for at once, so that it comes while others are read.
  */
+extern LinkSource *link_source_begin(LinkSession *session, const LinkObject *object);
+
+/* Have its answer: 58P01 if there is no such object.  Before all that follows. */
+extern void link_source_await(LinkSource *source);
+
+/* Both at once. */
 extern LinkSource *link_source_open(LinkSession *session, const char *path);
 
 /*

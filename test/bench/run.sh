@@ -61,12 +61,12 @@ load_from() { sql "SELECT * FROM link.load_data('$1', '$2', 'target', format => 
 # not done for each row is not in it.
 #
 if [ $mode = instructions ]; then
-	stop_server
+	as_user pg_ctl -s -D "$LINK_WORK/data" -m fast stop	# an unlogged table is empty after a crash
 	count()
 	{
 		local half=$((rows / 2)) n total=()
 		for n in $half "$rows"; do
-			as_user valgrind --tool=callgrind --callgrind-out-file=/dev/null "$PG_BIN/postgres" --single -D "$LINK_WORK/data" -j postgres \
+			as_user valgrind --tool=callgrind --callgrind-out-file=/dev/null "$PG_BIN/postgres" --single -D "$LINK_WORK/data" postgres \
 				>"$LINK_WORK/single.out" 2>&1 <<<"${1//ROWS/$n}"
 			total+=("$(sed -n 's/.*Collected : //p' "$LINK_WORK/single.out")")
 		done

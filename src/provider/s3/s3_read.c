@@ -25,6 +25,7 @@ typedef struct LinkS3Reader
 	LinkS3Request *request;		/* NULL: nothing to read */
 	int64		offset;
 	int64		length;			/* -1: to the end */
+	bool		nothing;		/* no byte is wanted */
 	int64		first;			/* byte that the latest attempt asked for */
 	int64		expected;		/* bytes that will come in all, -1 if unknown */
 	int64		delivered;
@@ -143,7 +144,7 @@ read_headers(LinkS3Reader *reader)
 }
 
 LinkReader *
-link_s3_open_reader(LinkSession *session, const char *path, int64 offset, int64 length)
+link_s3_begin_reader(LinkSession *session, const char *path, int64 offset, int64 length)
 {
 	LinkS3Session *s3 = (LinkS3Session *) session;
 	MemoryContext context = AllocSetContextCreate(session->context, "link S3 reader",
@@ -151,7 +152,6 @@ link_s3_open_reader(LinkSession *session, const char *path, int64 offset, int64 
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	LinkS3Reader *reader = palloc0(sizeof(LinkS3Reader));
 	LinkS3Request *request;
-	int64		nowhere;
 
 	link_s3_check_path(s3, path);
 	reader->base.session = session;
@@ -160,6 +160,7 @@ link_s3_open_reader(LinkSession *session, const char *path, int64 offset, int64 
 	reader->offset = offset;
 
 	/* no range says "no bytes": ask for one, and leave it */
+	reader->nothing = length == 0;
 	reader->length = length == 0 ? 1 : length;
 
 	request = link_s3_request(s3, "GET", path, "read");
@@ -171,6 +172,19 @@ link_s3_open_reader(LinkSession *session, const char *path, int64 offset, int64 
 	reader->request = request;
 
 	link_s3_start(request);
+	MemoryContextSwitchTo(caller);
+	return &reader->base;
+}
+
+void
+link_s3_await_reader(LinkReader *base)
+{
+	LinkS3Reader *reader = (LinkS3Reader *) base;
+	LinkS3Session *s3 = (LinkS3Session *) base->session;
+	LinkS3Request *request = reader->request;
+	MemoryContext caller = MemoryContextSwitchTo(reader->context);
+	int64		nowhere;
+
 	link_http_wait_headers(s3->http, &request->http);
 	if (request->http.state == LINK_HTTP_FAILED)
 		link_http_raise(s3->http, &request->http);
@@ -188,13 +202,21 @@ link_s3_open_reader(LinkSession *session, const char *path, int64 offset, int64 
 	else
 		read_headers(reader);
 
-	if (length == 0 || reader->expected == 0)
+	if (reader->nothing || reader->expected == 0)
 	{
 		link_s3_free(request);
 		reader->request = NULL;
 	}
 	MemoryContextSwitchTo(caller);
-	return &reader->base;
+}
+
+LinkReader *
+link_s3_open_reader(LinkSession *session, const char *path, int64 offset, int64 length)
+{
+	LinkReader *reader = link_s3_begin_reader(session, path, offset, length);
+
+	link_s3_await_reader(reader);
+	return reader;
 }
 
 Size
