@@ -88,24 +88,29 @@ link_nested_give(LinkNested *nested, int column, const char *json, Size len)
 	nested->given++;
 }
 
+static void
+set_for_now(const char *parameter, const char *value)
+{
+	(void) set_config_option(parameter, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
 /*
  * Texts that are read the same whatever the session's settings, as postgres_fdw
- * and pg_dump have them.
+ * and pg_dump have them.  Gives the level to go back to, 0 if nothing was set.
  */
 static int
 set_plain_output(void)
 {
-	int			level = NewGUCNestLevel();
+	int			level;
 
-	if (DateStyle != USE_ISO_DATES)
-		(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	if (IntervalStyle != INTSTYLE_POSTGRES)
-		(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	if (extra_float_digits < 3)
-		(void) set_config_option("extra_float_digits", "3", PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
+	/* any number of extra digits above 0 means all that are needed */
+	if (DateStyle == USE_ISO_DATES && IntervalStyle == INTSTYLE_POSTGRES && extra_float_digits > 0)
+		return 0;
+	level = NewGUCNestLevel();
+	set_for_now("datestyle", "ISO");
+	set_for_now("intervalstyle", "postgres");
+	set_for_now("extra_float_digits", "3");
 	return level;
 }
 
@@ -161,7 +166,8 @@ convert(void *arg)
 	for (int i = 0; i < nested->ncolumns; i++)
 		if (nested->columns[i].json && !nulls[i])
 			nested->columns[i].text = OutputFunctionCall(&nested->columns[i].output, values[i]);
-	AtEOXact_GUC(true, level);
+	if (level > 0)
+		AtEOXact_GUC(true, level);
 	MemoryContextSwitchTo(caller);
 }
 

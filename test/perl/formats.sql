@@ -62,7 +62,7 @@ BEGIN
 		copy_error := SQLERRM;
 	END;
 	BEGIN
-		EXECUTE format('SELECT count(*) FROM link.select_into(%L, ''files'', ''written'', format => %L, overwrite => true%s)',
+		EXECUTE format('SELECT count(*) FROM link.select_into(%L, ''files'', ''written'', format => %L, overwrite => true, parallel => 0%s)',
 			query, format, link_options(options));
 	EXCEPTION WHEN OTHERS THEN
 		link_error := SQLERRM;
