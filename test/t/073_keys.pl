@@ -720,6 +720,9 @@ foreach my $type (@types)
 # A secret in CONFIG is told why, and never what it was.
 {
 	my @wrong;
+	my @secrets = sort map { my $t = $_; map { "$t.$_" } grep { $table{$t}{$_}{SECRET} } keys %{ $table{$t} } } @types;
+	is(join(' ', @secrets), join(' ', sort map({ "S3.$_" } qw(aws_secret_access_key aws_session_token x-amz-server-side-encryption-customer-key)), map({ "GCS.$_" } qw(secret_key service_account_key)),
+			map({ "AZURE.$_" } qw(account_key sas_token client_secret)), 'HDFS.delegation_token', map({ "KAFKA.$_" } qw(sasl.password ssl.key.password ssl.key.pem))), 'the secrets of SQL 5');
 	foreach my $type (@types)
 	{
 		foreach my $key (grep { $table{$type}{$_}{SECRET} } sort keys %{ $table{$type} })
