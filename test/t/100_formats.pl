@@ -274,13 +274,20 @@ $node->safe_psql('postgres', q{SELECT setseed(} . $seed . q{);
 			'[[1, 2], [3, 4]]', '[[1], [2, 3]]', '{"a": 1, "b": "x, \"y\"", "c": [1.5]}', '[{"a": 1}, null, {"b": "z"}]', '{"a": {"b": [1]}}', '"NaN"', '1234567890123', '[true]', '"[1]"'];
 		line text; i int;
 	BEGIN
-		FOR i IN 1 .. 2500 LOOP
+		FOR i IN 1 .. 2000 LOOP
 			line := (SELECT '{' || coalesce(string_agg(format('%s: %s', to_json(keys[1 + (random() * 20)::int]), vals[1 + (random() * 31)::int]), ', '), '') || '}' FROM generate_series(1, (random() * random() * 5)::int) g);
 			INSERT INTO lines VALUES (line, populated(line), loaded(line));
 		END LOOP;
 	END $$});
 is($node->safe_psql('postgres', q{SELECT line, expected, found FROM lines WHERE expected <> found LIMIT 5}), '', 'objects become what json_populate_record makes of them');
-cmp_ok($node->safe_psql('postgres', q{SELECT least(count(*) FILTER (WHERE expected = 'error'), count(DISTINCT expected)) FROM lines}), '>', 120, '... good ones and bad ones');
+cmp_ok($node->safe_psql('postgres', q{SELECT least(count(*) FILTER (WHERE expected = 'error'), count(DISTINCT expected)) FROM lines}), '>', 100, '... good ones and bad ones');
+
+# All in one file: nothing of a line is left for the next.
+is($node->safe_psql('postgres', q{
+	INSERT INTO lines SELECT l, populated(l) FROM unnest(ARRAY['{"s": "x", "s": [1]}', '{"s": {"k": 1}}', '{"s": true}', '{"s": [2], "s": "y"}', '{}']) l;
+	SELECT link.write_file('files', 'lines.json', convert_to(string_agg(line, E'\n' ORDER BY ctid), 'UTF8')) IS NULL FROM lines WHERE expected <> 'error';
+	SELECT array_agg(t::text) = (SELECT array_agg(expected ORDER BY ctid) FROM lines WHERE expected <> 'error') FROM link.select_from('files', 'lines.json', format => 'json')
+		AS t(id int, s text, n numeric, f float8, b bool, a int[], ta text[], j json, jb jsonb, p pair, ps pair[], d date, m mood, pos positive)}), "f\nt", 'one after the other');
 
 # Where the server can leave out rows, an array that is none is a row to leave out.
 $node->safe_psql('postgres', q{CREATE TABLE soft (id int, a int[]); SELECT link.write_file('files', 'soft.json', E'{"id": 1, "a": [1, 2]}\n{"id": 2, "a": ["x"]}\n{"id": 3, "a": "{3}"}\n{"id": 4, "a": 5}\n')});
