@@ -400,7 +400,7 @@ begin_quietly(LinkHttp *http, LinkHttpRequest *request, int timeout_ms)
 }
 
 bool
-link_http_attempt_once(LinkHttp *http, LinkHttpRequest *request, int timeout_ms)
+link_http_attempt_once(LinkHttp *http, LinkHttpRequest *request, int timeout_ms, bool stoppable)
 {
 	int64		deadline = link_http_now() + timeout_ms;
 	LinkHttpExchange *exchange;
@@ -411,7 +411,8 @@ link_http_attempt_once(LinkHttp *http, LinkHttpRequest *request, int timeout_ms)
 		!begin_quietly(http, request, timeout_ms))
 		return false;
 	exchange = request->exchange;
-	while (link_http_pump(http, &problem) && !exchange->ended && link_http_now() < deadline)
+	while (link_http_pump(http, &problem) && !exchange->ended && link_http_now() < deadline &&
+		   !(stoppable && (QueryCancelPending || ProcDiePending)))
 		link_http_sleep_quietly(http, deadline);
 
 	answered = exchange->ended && exchange->result == CURLE_OK &&

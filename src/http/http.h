@@ -84,7 +84,8 @@ struct LinkHttpRequest
 
 	/*
 	 * Set headers by link_http_header(), and, if this attempt goes elsewhere,
-	 * another url.  Called in normal backend code before each attempt; may throw.
+	 * another url; a body may be made shorter.  Called in normal backend code
+	 * before each attempt; may throw.
 	 */
 	void		(*attempt) (LinkHttpRequest *request, void *arg);
 	void	   *arg;
@@ -175,9 +176,11 @@ extern void link_http_finish(LinkHttp *http, LinkHttpRequest *request);
 
 /*
  * One bounded attempt without retry, interrupts or throw, for abort paths
- * (INTERNALS A7): at most 'timeout_ms' in total.  True if an answer arrived.
+ * (INTERNALS A7): at most 'timeout_ms' in total.  True if an answer arrived.  Off
+ * these paths it may be 'stoppable': a cancel ends it, for the caller to look for.
  */
-extern bool link_http_attempt_once(LinkHttp *http, LinkHttpRequest *request, int timeout_ms);
+extern bool link_http_attempt_once(LinkHttp *http, LinkHttpRequest *request, int timeout_ms,
+								   bool stoppable);
 
 /* Raise what FAILED holds, scrubbed, with what was tried and the link's name. */
 LINK_NORETURN extern void link_http_raise(LinkHttp *http, LinkHttpRequest *request);
@@ -188,7 +191,7 @@ extern bool link_http_retryable(long status);
 /*
  * Let a provider's own reading of an error answer ask for a retry (S3's 200
  * with an error body, RequestTimeout in a 400): called for every buffered
- * final answer if set.
+ * final answer if set, also of a request that is not idempotent.
  */
 typedef bool (*LinkHttpRetryHook) (LinkHttpRequest *request);
 extern void link_http_set_retry_hook(LinkHttp *http, LinkHttpRetryHook hook);

@@ -157,7 +157,6 @@ set_request_options(CURL *easy, LinkHttpExchange *exchange)
 	else if (upload)
 	{
 		CHECK_SETOPT(easy, CURLOPT_UPLOAD, 1L);
-		CHECK_SETOPT(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t) request->body_length);
 		CHECK_SETOPT(easy, CURLOPT_READFUNCTION, link_http_give_body);
 		CHECK_SETOPT(easy, CURLOPT_READDATA, exchange);
 		CHECK_SETOPT(easy, CURLOPT_SEEKFUNCTION, link_http_seek_body);
@@ -360,6 +359,7 @@ link_http_attempt_begin(LinkHttpExchange *exchange)
 		request->attempt(request, request->arg);
 	exchange->answer_headers.length = 0;
 	set_destination(exchange);
+	CHECK_SETOPT(exchange->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t) request->body_length);
 	CHECK_SETOPT(exchange->easy, CURLOPT_HTTPHEADER, exchange->headers);
 
 	link_http_block_signals(&saved);

@@ -56,7 +56,7 @@ answer_asks_again(LinkHttpExchange *exchange)
 
 	if (link_http_retryable(exchange->status))
 		return request->idempotent || exchange->status == 429 || exchange->status == 503;
-	return exchange->http->retry_hook && request->idempotent &&
+	return exchange->http->retry_hook &&
 		!(request->streamed && exchange->status / 100 == 2) &&
 		exchange->http->retry_hook(request);
 }

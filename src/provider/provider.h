@@ -203,7 +203,8 @@ struct LinkProviderOps
 
 	/*
 	 * Undo open_writer..write: one bounded attempt, never throws.  True if
-	 * certainly nothing is left, which an upload whose id never came is not.
+	 * certainly nothing is left nor comes, which cannot be said of an upload whose
+	 * id never came, or while the server has not answered to what it was sent.
 	 */
 	bool		(*abort) (LinkWriter *writer);
 

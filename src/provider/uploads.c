@@ -273,10 +273,12 @@ link_reap_some(LinkSession *session)
 
 		if (left <= 0)
 			break;
+		CHECK_FOR_INTERRUPTS();
 		if (link_reap(session, record, (int) left, &detail) >= LINK_REAP_IN_DOUBT)
 			elog(DEBUG1, "unfinished upload of \"%s\" stays on record: %s",
 				 link_printable(record->path, strlen(record->path)), detail ? detail : "in use");
 	}
+	CHECK_FOR_INTERRUPTS();
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 }

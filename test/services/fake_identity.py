@@ -127,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(404, json.dumps({"RemoteException": {"exception": "FileNotFoundException", "message": "none"}}))
         if op == "RENAME":
             OBJECTS[here + query["destination"]] = OBJECTS.pop(key)
-            return self.answer(200, '{"boolean": true}')
+            return self.answer(200)
         if op == "GETFILESTATUS":
             return self.answer(200, json.dumps({"FileStatus": status(key)}))
         return self.answer(200, OBJECTS[key] if op == "OPEN" else '{"boolean": true}')

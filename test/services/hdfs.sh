@@ -50,8 +50,8 @@ hdfs_properties()
 hdfs_command()
 {
 	local d=$1
-	# opened: jersey's XML binding reflects on java.lang
-	printf '%s\n' java -Xmx256m --add-opens=java.base/java.lang=ALL-UNNAMED -XX:+UseSerialGC -XX:-UsePerfData -Djava.net.preferIPv4Stack=true \
+	# opened: jersey's XML binding reflects on java.lang; the first compiler alone: it starts in half the time
+	printf '%s\n' java -Xmx256m -XX:TieredStopAtLevel=1 --add-opens=java.base/java.lang=ALL-UNNAMED -XX:+UseSerialGC -XX:-UsePerfData -Djava.net.preferIPv4Stack=true \
 		"-Dhadoop.log.dir=$d" "-Duser.home=$d" \
 		"-Djava.util.logging.config.file=$d/conf/logging.properties"
 	[ ! -e "$d/kerberos" ] || echo "-Djava.security.krb5.conf=$(cat "$d/kerberos")"
@@ -64,7 +64,7 @@ hdfs_tool()
 	local d=$1 java
 	mapfile -t java < <(hdfs_command "$d" "$2")
 	shift 2
-	service_as "$d" env HADOOP_USER_NAME="${HADOOP_USER_NAME:-hdfs}" "${java[@]}" -XX:TieredStopAtLevel=1 "$@"
+	service_as "$d" env HADOOP_USER_NAME="${HADOOP_USER_NAME:-hdfs}" "${java[@]}" "$@"
 }
 
 # hdfs_spawn FOLDER NAME

@@ -125,7 +125,7 @@ def missing(r):
     r.answer(404, exception("FileNotFoundException"))
 
 
-def hdfs(length=5, open=None, create=None, append=None, rename='{"boolean": true}', delete='{"boolean": true}', beside=missing, there=None):
+def hdfs(length=5, open=None, create=None, append=None, rename="", delete='{"boolean": true}', beside=missing, there=None):
     """A namenode and datanode in one. 'there' is the length that the hidden file is said to have."""
     sizes = {}
 
@@ -386,7 +386,6 @@ def behaviours(elsewhere, secret):
         "h-not-renamed": hdfs(rename='{"boolean": false}'),
         "h-rename-html": hdfs(rename=HTML),
         "h-rename-exception": hdfs(rename=exception("IOException", "true")),
-        "h-rename-nothing": hdfs(rename=""),
         "h-rename-refused": hdfs(rename=text(exception("AccessControlException", "FORGED\nline"), 403)),
         "h-not-kept": hdfs(there=0),
         "h-create-html": hdfs(create=text(HTML), there=0),
@@ -394,7 +393,8 @@ def behaviours(elsewhere, secret):
         "h-delete-html": hdfs(rename='{"boolean": false}', delete=HTML),
         "h-not-removed": hdfs(delete='{"boolean": false}'),
         "h-remove-html": hdfs(delete=HTML),
-        "h-overwrite": hdfs(rename=""),
+        "h-renamed": hdfs(rename=""),
+        "h-renamed-word": hdfs(rename='{"boolean": true}'),
     }
 
 

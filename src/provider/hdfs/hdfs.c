@@ -163,6 +163,7 @@ hdfs_start(LinkSession *session)
 	link_http_set_retry_hook(hdfs->names, link_hdfs_retry_hook);
 	config.link_id = 0;			/* datanodes come and go */
 	hdfs->data = link_http_create(&config);
+	link_http_set_retry_hook(hdfs->data, link_hdfs_retry_hook);
 }
 
 /* Whoever answers in the way of WebHDFS is a namenode. */

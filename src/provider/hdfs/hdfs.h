@@ -30,7 +30,7 @@ typedef struct LinkHdfsSession
 	List	   *namenodes;		/* of LinkUrl * */
 	int			active;			/* the one that answered last */
 	TimestampTz abort_until;	/* end of the time for aborts; 0 before the first */
-	bool		quiet;			/* an abort is under way: the KDC may not be asked */
+	bool		quiet;			/* nothing may be thrown: the KDC may not be asked */
 } LinkHdfsSession;
 
 /* Where a namenode redirects to; longer is an error. */
@@ -80,6 +80,7 @@ LINK_NORETURN extern void link_hdfs_raise(LinkHdfsSession *session, const char *
 /* The path below "/webhdfs/v1", percent-encoded. */
 extern char *link_hdfs_encode(const char *path);
 
+/* Another try may go better; for both kinds of servers. */
 extern bool link_hdfs_retry_hook(LinkHttpRequest *request);
 
 /* ---- hdfs_status.c ---- */
@@ -125,8 +126,14 @@ extern LinkReapOutcome link_hdfs_reap(LinkSession *session, LinkReap *reap);
 /* ---- hdfs_spnego.c ---- */
 
 /*
+ * Have a ticket for the host at hand; the KDC may take 'timeout' ms, 0: as long as
+ * a connection.  Throws 08004, and 08001 if no KDC answers.
+ */
+extern void link_hdfs_need_ticket(LinkHdfsSession *session, const char *host, int timeout);
+
+/*
  * Add the header by which the keytab's principal proves itself to the host
- * (RFC 4559).  Throws 08004.
+ * (RFC 4559).  Throws as the function before.
  */
 extern void link_hdfs_negotiate(LinkHdfsSession *session, LinkHttpRequest *request, const char *host);
 

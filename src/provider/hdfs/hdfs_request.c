@@ -150,7 +150,16 @@ link_hdfs_boolean(const char *answer)
 	return end >= 0 && answer[end] == '\0' ? 0 : -1;
 }
 
-/* A namenode on standby, or one that is starting up: another one, or later. */
+/*
+ * A namenode on standby, or one that is starting up: another one, or later.  Or a
+ * datanode that has lost its namenode, before it did anything or in the middle of it.
+ */
+static const char *const passing[] = {
+	"StandbyException", "SafeModeException", "RetriableException", "ObserverRetryOnActiveException",
+	"EOFException", "ConnectException", "ConnectTimeoutException", "SocketException",
+	"SocketTimeoutException", "NoRouteToHostException", "ClosedChannelException",
+};
+
 bool
 link_hdfs_retry_hook(LinkHttpRequest *request)
 {
@@ -159,8 +168,13 @@ link_hdfs_retry_hook(LinkHttpRequest *request)
 	if (request->status != 403 || request->answer.data == NULL)
 		return false;
 	exception = link_hdfs_exception(request->answer.data);
-	return strcmp(exception, "StandbyException") == 0 || strcmp(exception, "SafeModeException") == 0 ||
-		strcmp(exception, "RetriableException") == 0 || strcmp(exception, "ObserverRetryOnActiveException") == 0;
+	for (int i = 0; i < lengthof(passing); i++)
+		if (strcmp(exception, passing[i]) == 0)
+			return true;
+
+	/* a datanode that was restarted and has not told yet what it has: of no class of its own */
+	return strcmp(exception, "IOException") == 0 &&
+		strstr(request->answer.data, "No active nodes contain this block") != NULL;
 }
 
 static const struct
@@ -234,8 +248,10 @@ void
 link_hdfs_raise(LinkHdfsSession *session, const char *what, long status, const char *answer)
 {
 	const char *exception = link_hdfs_exception(answer);
+	/* 403 comes with every exception of I/O; without any it is somebody before the server who says so */
 	int			sqlstate = status == 401 ? ERRCODE_LINK_BAD_CREDENTIALS :
-		status == 403 ? ERRCODE_LINK_NO_PRIVILEGE : status == 404 ? ERRCODE_LINK_NO_OBJECT : ERRCODE_LINK_FAILED;
+		status == 403 && exception[0] == '\0' ? ERRCODE_LINK_NO_PRIVILEGE :
+		status == 404 ? ERRCODE_LINK_NO_OBJECT : ERRCODE_LINK_FAILED;
 	const char *cause = status == 401 ? "the credentials were refused" : "the file system refused";
 	const char *words;
 

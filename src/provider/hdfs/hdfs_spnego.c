@@ -286,10 +286,9 @@ find_ticket(LinkHdfsSession *session, const char *host)
 
 /* Ask for one, in place of the one that was not used for the longest time. */
 static Ticket *
-fetch_ticket(LinkHdfsSession *session, const char *host)
+fetch_ticket(LinkHdfsSession *session, const char *host, int timeout)
 {
 	const LinkOptions *options = session->base.options;
-	int			timeout = link_option_integer(options, "connect_timeout", 0);
 	gss_key_value_element_desc elements[] = {
 		{"client_keytab", psprintf("FILE:%s", link_option_string(options, "kerberos_keytab", ""))},
 		{"ccache", "MEMORY:link"},	/* of the child, where it is empty */
@@ -306,7 +305,7 @@ fetch_ticket(LinkHdfsSession *session, const char *host)
 	OM_uint32	minor;
 
 	if (timeout <= 0)
-		timeout = link_connect_timeout;
+		timeout = link_option_integer(options, "connect_timeout", link_connect_timeout);
 	child = link_child_start("a process that asks for a Kerberos ticket", run, &errand, timeout, wait_event());
 	receive(session, child, timeout, &report, sizeof(report));
 	if (report.name > MAX_NAME || report.credential > MAX_CREDENTIAL)
@@ -359,6 +358,21 @@ release(void *arg)
 }
 
 void
+link_hdfs_need_ticket(LinkHdfsSession *session, const char *host, int timeout)
+{
+	MemoryContext context;
+	MemoryContext caller;
+
+	if (find_ticket(session, host) != NULL)
+		return;
+	context = AllocSetContextCreate(CurrentMemoryContext, "link Kerberos", ALLOCSET_SMALL_SIZES);
+	caller = MemoryContextSwitchTo(context);
+	(void) fetch_ticket(session, host, timeout);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+}
+
+void
 link_hdfs_negotiate(LinkHdfsSession *session, LinkHttpRequest *request, const char *host)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link SPNEGO", ALLOCSET_SMALL_SIZES);
@@ -374,7 +388,7 @@ link_hdfs_negotiate(LinkHdfsSession *session, LinkHttpRequest *request, const ch
 	if (ticket == NULL && session->quiet)
 		fail(session, ERRCODE_LINK_BAD_CREDENTIALS, "There is no ticket at hand.");
 	if (ticket == NULL)
-		ticket = fetch_ticket(session, host);
+		ticket = fetch_ticket(session, host, 0);
 
 	n->callback.func = release;
 	n->callback.arg = n;

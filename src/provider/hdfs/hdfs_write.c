@@ -28,6 +28,8 @@ typedef struct LinkHdfsWriter
 	char	   *piece;
 	Size		filled;
 	int64		sent;			/* bytes that the file has */
+	bool		making;			/* a datanode may still make the file */
+	const char *query;			/* of the request for the piece under way */
 } LinkHdfsWriter;
 
 /* The hidden name in the same directory, so that a rename moves no bytes. */
@@ -55,17 +57,21 @@ is_beside(const char *name, const char *path)
 		link_hdfs_is_temporary(name + directory);
 }
 
-static void
-check_absent(LinkHdfsSession *session, const char *path)
+/* Throws for what may not be written: a directory, and a file if it may not be there.  Is there one? */
+static bool
+check_name(LinkHdfsSession *session, const char *path, bool file)
 {
 	LinkHdfsStatus status;
 
-	if (link_hdfs_status(session, path, "write", &status))
+	if (!link_hdfs_status(session, path, "write", &status))
+		return false;
+	if (status.is_directory || !file)
 		ereport(ERROR,
 				(errcode(status.is_directory ? ERRCODE_WRONG_OBJECT_TYPE : ERRCODE_LINK_OBJECT_EXISTS),
 				 errmsg("could not write \"%s\" through link %s: %s", path, session->base.link_name,
 						status.is_directory ? "it is a directory" : "the file already exists"),
 				 status.is_directory ? 0 : errhint("Use another path, or overwrite.")));
+	return true;
 }
 
 LinkWriter *
@@ -81,70 +87,47 @@ link_hdfs_open_writer(LinkSession *session, const char *path, bool overwrite)
 	writer->base.overwrite = overwrite;
 	writer->temporary = temporary_name(path);
 	if (!overwrite)
-		check_absent((LinkHdfsSession *) session, path);
+		(void) check_name((LinkHdfsSession *) session, path, false);
 	writer->piece = MemoryContextAllocHuge(context, PIECE_SIZE);
 	MemoryContextSwitchTo(caller);
 	return &writer->base;
 }
 
-typedef struct Piece
+/* Bytes that the hidden file has; -1: there is none. */
+static int64
+written(LinkHdfsWriter *writer)
 {
-	LinkHdfsWriter *writer;
-	const char *method;
-	const char *query;
-	bool		arrived;		/* in an earlier attempt, as the length says */
-} Piece;
+	LinkHdfsStatus now;
 
-/* To where the namenode says now. */
+	return link_hdfs_status((LinkHdfsSession *) writer->base.session, writer->temporary, "write", &now) ?
+		now.length : -1;
+}
+
+/*
+ * To where the namenode says now.  Another attempt comes only after an answer, or
+ * if nothing was sent: a datanode that never answered may still be at it.
+ */
 static void
 piece_attempt(LinkHttpRequest *http, void *arg)
 {
-	Piece	   *piece = arg;
-	LinkHdfsWriter *writer = piece->writer;
-
-	http->url = link_hdfs_locate((LinkHdfsSession *) writer->base.session, piece->method,
-								 writer->temporary, piece->query, "write");
-	link_http_header(http, "content-type", "application/octet-stream");
-}
-
-/* One attempt; false if it is not known whether the bytes arrived. */
-static bool
-send_once(LinkHdfsWriter *writer, Piece *piece)
-{
+	LinkHdfsWriter *writer = arg;
 	LinkHdfsSession *session = (LinkHdfsSession *) writer->base.session;
-	LinkUrl    *node = linitial(session->namenodes);
-	LinkHttpRequest http = {0};
-	long		status;
-	bool		known;
 
-	http.method = piece->method;
-	http.url = psprintf("%s://%s/", node->tls ? "https" : "http", link_url_authority(node));
-	http.what = psprintf("could not write \"%s\"", writer->base.path);
-	http.body = writer->piece;
-	http.body_length = writer->filled;
-	http.attempt = piece_attempt;
-	http.arg = piece;
-	link_http_perform(session->data, &http);
-	status = http.status;
-	known = http.state == LINK_HTTP_DONE && status / 100 == 2;
-	if (!known && http.state == LINK_HTTP_DONE && status < 500)
-		link_hdfs_raise(session, http.what, status, pnstrdup(http.answer.data, http.answer.len));
-	if (!known)
+	if (http->attempts > 0 && writer->sent > 0)
 	{
-		LinkHdfsStatus now;
+		int64		now = written(writer);
 
-		/* all of it, or none */
-		if (!link_hdfs_status(session, writer->temporary, "write", &now))
-			now.length = -1;
-		if (now.length == writer->sent + (int64) writer->filled)
-			known = true;
-		else if (http.state == LINK_HTTP_FAILED)
-			link_http_raise(session->data, &http);
-		else
-			link_hdfs_raise(session, http.what, status, pnstrdup(http.answer.data, http.answer.len));
+		/* nothing is appended to what is there already */
+		http->body_length = now == writer->sent ? writer->filled : 0;
+		if (now != writer->sent && now != writer->sent + (int64) writer->filled)
+			ereport(ERROR,
+					(errcode(ERRCODE_LINK_FAILED),
+					 errmsg("%s through link %s: a datanode failed in the middle",
+							http->what, session->base.link_name)));
 	}
-	link_http_finish(session->data, &http);
-	return known;
+	http->url = link_hdfs_locate(session, http->method, writer->temporary, writer->query, "write");
+	link_http_header(http, "content-type", "application/octet-stream");
+	writer->making = writer->sent == 0;
 }
 
 static void
@@ -154,31 +137,51 @@ send_piece(LinkHdfsWriter *writer)
 	const LinkOptions *options = session->base.options;
 	int			replication = link_option_integer(options, "replication", 0);
 	int			block_size = link_option_integer(options, "block_size", 0);
+	LinkUrl    *node = linitial(session->namenodes);
 	MemoryContext context = AllocSetContextCreate(writer->base.context, "link HDFS piece", ALLOCSET_SMALL_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	Piece		piece = {writer};
+	LinkHttpRequest http = {0};
 	StringInfoData query;
 
 	initStringInfo(&query);
 	if (writer->created)
 	{
-		piece.method = "POST";
+		http.method = "POST";
 		appendStringInfoString(&query, "op=APPEND");
 	}
 	else
 	{
-		piece.method = "PUT";
+		http.method = "PUT";
 		appendStringInfoString(&query, "op=CREATE&overwrite=true");
 		if (replication > 0)
 			appendStringInfo(&query, "&replication=%d", replication);
 		if (block_size > 0)
 			appendStringInfo(&query, "&blocksize=%d", block_size);
-	}
-	piece.query = query.data;
-	if (!writer->created)
 		link_upload_begin(&writer->base, writer->temporary);
-	writer->created = true;
-	(void) send_once(writer, &piece);
+		writer->created = true;
+	}
+	writer->query = query.data;
+	http.url = psprintf("%s://%s/", node->tls ? "https" : "http", link_url_authority(node));
+	http.what = psprintf("could not write \"%s\"", writer->base.path);
+	http.body = writer->piece;
+	http.body_length = writer->filled;
+	http.attempt = piece_attempt;
+	http.arg = writer;
+	link_http_perform(session->data, &http);
+	if (http.state == LINK_HTTP_DONE || http.sendings == 0)
+		writer->making = false;
+	if (http.state == LINK_HTTP_DONE && http.status / 100 != 2 && http.status < 500)
+		link_hdfs_raise(session, http.what, http.status, pnstrdup(http.answer.data, http.answer.len));
+
+	/* without an answer: all of it, or too little */
+	if ((http.state == LINK_HTTP_FAILED || http.status / 100 != 2) &&
+		written(writer) != writer->sent + (int64) writer->filled)
+	{
+		if (http.state == LINK_HTTP_FAILED)
+			link_http_raise(session->data, &http);
+		link_hdfs_raise(session, http.what, http.status, pnstrdup(http.answer.data, http.answer.len));
+	}
+	link_http_finish(session->data, &http);
 	writer->sent += writer->filled;
 	writer->filled = 0;
 	MemoryContextSwitchTo(caller);
@@ -233,46 +236,62 @@ link_hdfs_publish(LinkSession *session, const char *path, bool overwrite,
 {
 	LinkHdfsSession *hdfs = (LinkHdfsSession *) session;
 	char	   *temporary = pnstrdup(token, token_size);
+	LinkHdfsRequest *request;
 	StringInfoData query;
+	long		status;
 	char	   *answer;
-	LinkHdfsStatus status;
-	bool		left;
+	bool		gone;			/* is the hidden name? */
 
 	if (!is_beside(temporary, path))
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("token of link %s names no unfinished file", session->link_name)));
+
+	/* with an option it never moves the file into a directory of that name */
 	initStringInfo(&query);
-	appendStringInfoString(&query, "op=RENAME&destination=");
+	appendStringInfo(&query, "op=RENAME&renameoptions=%s&destination=", overwrite ? "OVERWRITE" : "NONE");
 	link_url_encode(&query, path, false);
-	if (overwrite)
-		appendStringInfoString(&query, "&renameoptions=OVERWRITE");
-	answer = link_hdfs_ask(hdfs, "PUT", temporary, query.data, "write");
+	request = link_hdfs_request(hdfs, "PUT", temporary, query.data, "write");
+	status = link_hdfs_perform(request);
+	answer = pnstrdup(request->http.answer.data, request->http.answer.len);
 
-	/* plain RENAME tells by a word, the other one by having nothing to say */
-	if (link_hdfs_boolean(answer) == 1 || (overwrite && answer[0] == '\0'))
+	/* it has nothing to say then, or a word: HttpFS, which knows no options */
+	if (status / 100 == 2 && (answer[0] == '\0' || link_hdfs_boolean(answer) == 1))
+	{
+		link_hdfs_free(request);
 		return;
+	}
 
-	/* a repeated one, whose first answer was lost, says no */
-	left = link_hdfs_status(hdfs, temporary, "write", &status);
-	if (left && !overwrite)
-		check_absent(hdfs, path);
-	if (left || !link_hdfs_status(hdfs, path, "write", &status) || status.is_directory)
-		ereport(ERROR,
-				(errcode(ERRCODE_LINK_FAILED),
-				 errmsg("could not write \"%s\" through link %s: the file could not be given its name",
-						path, session->link_name)));
+	/* one whose first answer was lost, says no to the second */
+	if (status / 100 == 2)
+		gone = !check_name(hdfs, temporary, true);
+	else
+		gone = Max(request->http.attempts, request->http.sendings) > 1 &&
+			strcmp(link_hdfs_exception(answer), "FileNotFoundException") == 0;
+	if (check_name(hdfs, path, overwrite || gone) && gone)
+	{
+		link_hdfs_free(request);
+		return;
+	}
+	if (status / 100 != 2)
+		link_hdfs_raise(hdfs, psprintf("could not write \"%s\"", path), status, answer);
+	ereport(ERROR,
+			(errcode(ERRCODE_LINK_FAILED),
+			 errmsg("could not write \"%s\" through link %s: the file could not be given its name",
+					path, session->link_name)));
 }
 
-/* One bounded attempt to remove the hidden name; does not throw. */
+/* One bounded attempt to remove the hidden name, 'stoppable' as in http.h; does not throw. */
 static LinkReapOutcome
-remove_temporary(LinkHdfsSession *session, const char *temporary, int timeout, const char **detail)
+remove_temporary(LinkHdfsSession *session, const char *temporary, int timeout, bool stoppable,
+				 const char **detail)
 {
 	LinkHdfsRequest *request = link_hdfs_request(session, "DELETE", temporary, "op=DELETE&recursive=false", "abort");
 	LinkReapOutcome outcome = LINK_REAP_FAILED;
 
 	*detail = "the namenode gave no answer";
-	if (link_http_attempt_once(session->names, &request->http, timeout))
+	session->quiet = true;
+	if (link_http_attempt_once(session->names, &request->http, timeout, stoppable))
 	{
 		*detail = psprintf("the namenode answered HTTP %ld", request->http.status);
 		if (request->http.status / 100 == 2)
@@ -288,6 +307,7 @@ remove_temporary(LinkHdfsSession *session, const char *temporary, int timeout, c
 					*detail = "the namenode does not say whether the file is removed";
 			}
 	}
+	session->quiet = false;
 	link_hdfs_free(request);
 	return outcome;
 }
@@ -298,18 +318,14 @@ abort_temporary(LinkHdfsSession *session, const char *temporary)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	const char *detail;
-	bool		gone;
 
 	if (session->abort_until == 0)
 		session->abort_until = TimestampTzPlusMilliseconds(now, LINK_ABORT_TIMEOUT);
 	if (now >= session->abort_until)
 		return false;
-	session->quiet = true;
-	gone = remove_temporary(session, temporary,
+	return remove_temporary(session, temporary,
 							(int) TimestampDifferenceMilliseconds(now, session->abort_until),
-							&detail) != LINK_REAP_FAILED;
-	session->quiet = false;
-	return gone;
+							false, &detail) != LINK_REAP_FAILED;
 }
 
 bool
@@ -317,7 +333,8 @@ link_hdfs_abort(LinkWriter *base)
 {
 	LinkHdfsWriter *writer = (LinkHdfsWriter *) base;
 
-	return !writer->created || abort_temporary((LinkHdfsSession *) base->session, writer->temporary);
+	return !writer->created ||
+		(abort_temporary((LinkHdfsSession *) base->session, writer->temporary) && !writer->making);
 }
 
 bool
@@ -331,10 +348,21 @@ link_hdfs_discard(LinkSession *session, const char *path, const char *token, Siz
 LinkReapOutcome
 link_hdfs_reap(LinkSession *session, LinkReap *reap)
 {
+	LinkHdfsSession *hdfs = (LinkHdfsSession *) session;
+	LinkReapOutcome outcome;
+
 	if (reap->upload == NULL || !is_beside(reap->upload, reap->path))
 	{
 		reap->detail = "it names no unfinished file";
 		return LINK_REAP_FAILED;
 	}
-	return remove_temporary((LinkHdfsSession *) session, reap->upload, reap->timeout, &reap->detail);
+	if (link_option_string(session->options, "kerberos_keytab", NULL))
+		link_hdfs_need_ticket(hdfs, ((LinkUrl *) list_nth(hdfs->namenodes, hdfs->active))->host, reap->timeout);
+	outcome = remove_temporary(hdfs, reap->upload, reap->timeout, true, &reap->detail);
+	if (outcome == LINK_REAP_NOTHING && GetCurrentTimestamp() < reap->latest)
+	{
+		reap->detail = "nothing is there yet, but a datanode may still be about to make it";
+		outcome = LINK_REAP_FAILED;
+	}
+	return outcome;
 }

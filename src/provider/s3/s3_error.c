@@ -253,6 +253,8 @@ link_s3_retry_hook(LinkHttpRequest *http_request)
 	LinkS3Request *request = (LinkS3Request *) http_request;
 	LinkS3Error error;
 
+	if (!http_request->idempotent)
+		return false;
 	if (http_request->status == 401 ||
 		(http_request->status == 400 && link_s3_error_is(request, "ExpiredToken")))
 		return link_s3_renew(request);

@@ -50,12 +50,12 @@ time_left(TimestampTz until)
 }
 
 /*
- * One attempt to abort.  The detail, if there is one, is in the current memory
- * context.  Does not throw.
+ * One attempt to abort; 'stoppable' as in http.h.  The detail, if there is one, is
+ * in the current memory context.  Does not throw.
  */
 static LinkReapOutcome
 abort_once(LinkS3Session *s3, const char *path, const char *upload_id, int timeout,
-		   const char **detail)
+		   bool stoppable, const char **detail)
 {
 	LinkS3Request *request = link_s3_request(s3, "DELETE", path, "abort");
 	LinkReapOutcome outcome = LINK_REAP_FAILED;
@@ -71,7 +71,7 @@ abort_once(LinkS3Session *s3, const char *path, const char *upload_id, int timeo
 	HOLD_INTERRUPTS();
 	link_s3_query(request, "uploadId", upload_id);
 	link_s3_compose(request);
-	if (!link_http_attempt_once(s3->http, &request->http, timeout))
+	if (!link_http_attempt_once(s3->http, &request->http, timeout, stoppable))
 		*detail = NO_ANSWER;
 	else if (request->http.status / 100 == 2)
 		outcome = LINK_REAP_ABORTED;
@@ -101,7 +101,7 @@ link_s3_abort_upload(LinkS3Session *s3, const char *path, const char *upload_id)
 		s3->abort_until = TimestampTzPlusMilliseconds(now, LINK_ABORT_TIMEOUT);
 	if (now >= s3->abort_until)
 		return false;
-	return abort_once(s3, path, upload_id, time_left(s3->abort_until), &detail) != LINK_REAP_FAILED;
+	return abort_once(s3, path, upload_id, time_left(s3->abort_until), false, &detail) != LINK_REAP_FAILED;
 }
 
 /*
@@ -262,7 +262,7 @@ find_upload(LinkS3Session *s3, LinkReap *reap, TimestampTz until, char **upload_
 	link_s3_query(request, "max-uploads", MAX_UPLOADS);
 	link_s3_query(request, "encoding-type", "url");
 	link_s3_compose(request);
-	if (!link_http_attempt_once(s3->http, &request->http, time_left(until)))
+	if (!link_http_attempt_once(s3->http, &request->http, time_left(until), true))
 		reap->detail = NO_ANSWER;
 	else if (link_s3_error_is(request, "NoSuchBucket"))
 		outcome = LINK_REAP_NOTHING;
@@ -297,5 +297,5 @@ link_s3_reap(LinkSession *session, LinkReap *reap)
 			return outcome;
 		upload_id = found;
 	}
-	return abort_once(s3, reap->path, upload_id, time_left(until), &reap->detail);
+	return abort_once(s3, reap->path, upload_id, time_left(until), true, &reap->detail);
 }

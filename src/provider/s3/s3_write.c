@@ -383,19 +383,25 @@ link_s3_abort(LinkWriter *base)
 	LinkS3Writer *writer = (LinkS3Writer *) base;
 	LinkS3Session *s3 = (LinkS3Session *) base->session;
 	const char *upload_id = writer->upload_id;
+	bool		unanswered = false;
 	ListCell   *cell;
 
 	/* parts first, or they could arrive after the end of their upload */
 	foreach(cell, writer->sending)
 	{
 		Part	   *part = lfirst(cell);
+		LinkHttpRequest *http = &part->request->http;
 
-		link_http_finish(s3->http, &part->request->http);
+		if (http->state != LINK_HTTP_DONE && http->sendings > 0)
+			unanswered = true;
+		link_http_finish(s3->http, http);
 	}
 	drop_parts(writer);
 
 	writer->upload_id = NULL;
+
+	/* what the server is still at may come after all, and the upload has to be aborted again */
 	if (upload_id)
-		return link_s3_abort_upload(s3, base->path, upload_id);
+		return link_s3_abort_upload(s3, base->path, upload_id) && !unanswered;
 	return !may_have_begun(writer);
 }
