@@ -149,6 +149,7 @@ C
 	{
 		cat <<C
 dfs.replication 1
+dfs.ls.limit 10
 dfs.http.policy HTTP_AND_HTTPS
 dfs.permissions.superusergroup hdfs
 dfs.namenode.name.dir file://$d/data/\${link.node}

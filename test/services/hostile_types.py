@@ -347,6 +347,8 @@ def behaviours(elsewhere, secret):
         "h-list-repeats": lambda r: r.answer(200, directory([status(pathSuffix="a"), status(pathSuffix="b")], 5)),
         "h-list-nothing": lambda r: r.answer(200, directory([], 5)),
         "h-list-remaining": lambda r: r.answer(200, directory([status(pathSuffix="a")], "many")),
+        "h-list-signed": lambda r: r.answer(200, directory([status(pathSuffix="a"), status(pathSuffix="b")]) if r.query.get("startAfter")
+                                            else directory([status(pathSuffix="\u00fc")], 2)),
         "h-list-time": names(status(pathSuffix="a", modificationTime=(1 << 63) - 2)),
         "h-list-endless": endless_directory,
         "h-list-filtered": endless_filtered,

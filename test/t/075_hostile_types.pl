@@ -255,6 +255,7 @@ hdfs("h-list-$_", '', 'list', '08P01', qr/names of the listing do not ascend/) f
 is(requests(qr{^GET /webhdfs/v1/h-list-repeats\?}m), 2, 'pages asked for');
 hdfs('h-list-nothing', '', 'list', '08P01', qr/does not go on/);
 hdfs('h-list-remaining', '', 'list', '08P01', qr/is no number that can be/);
+hdfs('h-list-signed', '', 'list', '00000', qr{^/h-list-signed/a\|5\n/h-list-signed/b\|5\n/h-list-signed/\xc3\xbc\|5$}m);
 hdfs('h-list-time', '', 'list', '00000', qr{^/h-list-time/a\|5$}m);
 hdfs('h-list-endless', '', 'list', '54000', qr/too many entries/, within => 20);
 hdfs('h-list-filtered', 'b', 'list', '57014', qr/statement timeout/, before => "SET statement_timeout = '2s';\n");

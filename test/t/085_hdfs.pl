@@ -58,6 +58,11 @@ foreach my $name ('a b', "\x{fc}\x{4e2d}", 'a+b', '50%', '%41', 'a#b', 'a&b=c')
 }
 is(scalar(names("$d/names")), 7, 'each under its own name');
 is(sql("SELECT count(*) FROM link.list_files('h', '$d/names/')"), '7', 'and listed');
+
+# A page of a listing holds ten here; namenodes put names that are not ASCII first.
+sql(join ';', map { "SELECT link.write_file('h', '$d/order/$_', '')" } map { ("\xc3\xbc$_", "o$_") } 'a' .. 'j');
+is(sql("SELECT string_agg(right(path, -length('$d/order/')), ' ') FROM link.list_files('h', '$d/order/')"),
+	join(' ', (map { "o$_" } 'a' .. 'j'), map { "\xc3\xbc$_" } 'a' .. 'j'), 'pages in their order, paths in ours');
 is(sql("SELECT link.write_file('tls', '$d/tls', 'safe'); SELECT convert_from(link.read_file('tls', '$d/tls'), 'UTF8')") =~ s/\s//gr, 'safe', 'over TLS');
 is(sqlstate_of($node, "SELECT link.read_file('untrusted', '$d/tls')"), '08001', 'not without the authority');
 
