@@ -353,8 +353,9 @@ begin_quietly(LinkHttp *http, LinkHttpRequest *request, int timeout_ms)
 	MemoryContextSwitchTo(http->context);
 	PG_TRY();
 	{
-		/* throws if there is no error to copy */
-		handled = CopyErrorData();
+		/* throws if there is no error to copy; none is kept when the process ends, and none can be caught */
+		if (!proc_exit_inprogress)
+			handled = CopyErrorData();
 	}
 	PG_CATCH();
 	{

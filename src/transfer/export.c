@@ -70,7 +70,7 @@ to_objects(QueryDesc *desc, LinkDelivery *delivery, LinkSession *session, int wo
 	PG_CATCH();
 	{
 		if (parallel)
-			link_parallel_stop(parallel);
+			link_parallel_stop(parallel, set);
 		if (set)
 			link_objects_undo(set);
 		if (parallel)

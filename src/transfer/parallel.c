@@ -18,6 +18,7 @@
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "executor/nodeSeqscan.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -144,6 +145,7 @@ static List *
 portable_options(List *options)
 {
 	List	   *pairs = NIL;
+	bool		encoded = false;
 	ListCell   *cell;
 
 	foreach(cell, options)
@@ -154,7 +156,13 @@ portable_options(List *options)
 		if (value && IsA(value, A_Star))
 			value = (Node *) list_make1(makeString("*"));
 		pairs = lappend(pairs, list_make2(makeString(option->defname), value));
+		encoded = encoded || strcmp(option->defname, "encoding") == 0;
 	}
+
+	/* a worker's client is its leader, who takes the server's encoding */
+	if (!encoded)
+		pairs = lappend(pairs, list_make2(makeString("encoding"),
+										  makeString(pstrdup(pg_encoding_to_char(pg_get_client_encoding())))));
 	return pairs;
 }
 
@@ -280,18 +288,25 @@ link_parallel_next(LinkParallel *parallel)
 
 /* ---- the end ---- */
 
-/* A worker that fails ends its queue too: waiting for it then raises its error. */
-void
-link_parallel_collect(LinkParallel *parallel, LinkObjectSet *set)
+/* Until there is no more, or, with 'nowait', what is there. */
+static void
+receive_all(LinkParallel *parallel, LinkObjectSet *set, bool nowait)
 {
 	for (int i = 0; i < parallel->context->nworkers_launched; i++)
 	{
 		Size		size;
 		void	   *data;
 
-		while (shm_mq_receive(parallel->queues[i], &size, &data, false) == SHM_MQ_SUCCESS)
+		while (shm_mq_receive(parallel->queues[i], &size, &data, nowait) == SHM_MQ_SUCCESS)
 			link_objects_receive(set, data, size);
 	}
+}
+
+/* A worker that fails ends its queue too: waiting for it then raises its error. */
+void
+link_parallel_collect(LinkParallel *parallel, LinkObjectSet *set)
+{
+	receive_all(parallel, set, false);
 	WaitForParallelWorkersToFinish(parallel->context);
 }
 
@@ -302,14 +317,25 @@ link_parallel_end(LinkParallel *parallel)
 	ExitParallelMode();
 }
 
+/*
+ * A worker that is not through undoes what it has begun (parallel_worker.c); one
+ * that is has told the leader of it, who may not have listened yet.
+ */
 void
-link_parallel_stop(LinkParallel *parallel)
+link_parallel_stop(LinkParallel *parallel, LinkObjectSet *set)
 {
 	ParallelContext *context = parallel->context;
 
 	for (int i = 0; i < context->nworkers_launched; i++)
 		if (context->worker[i].bgwhandle)
 			TerminateBackgroundWorker(context->worker[i].bgwhandle);
+	HOLD_INTERRUPTS();
+	for (int i = 0; i < context->nworkers_launched; i++)
+		if (context->worker[i].bgwhandle)
+			(void) WaitForBackgroundWorkerShutdown(context->worker[i].bgwhandle);
+	RESUME_INTERRUPTS();
+	if (set)
+		receive_all(parallel, set, true);
 }
 
 /* The transaction's abort leaves parallel mode. */

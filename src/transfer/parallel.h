@@ -61,10 +61,10 @@ extern void link_parallel_collect(LinkParallel *parallel, LinkObjectSet *set);
 extern void link_parallel_end(LinkParallel *parallel);
 
 /*
- * For PG_CATCH, before the leader's own objects are undone: tells the workers to
- * undo theirs, and after: waits for them.
+ * For PG_CATCH.  First: the workers undo what they have begun; what they had
+ * prepared is in 'set' (which may be NULL), to be undone.  After that: the end.
  */
-extern void link_parallel_stop(LinkParallel *parallel);
+extern void link_parallel_stop(LinkParallel *parallel, LinkObjectSet *set);
 extern void link_parallel_undo(LinkParallel *parallel);
 
 #endif							/* LINK_PARALLEL_H */

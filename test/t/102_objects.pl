@@ -29,7 +29,7 @@ sub left_behind
 	return join ' ', @hidden, @records, uploads_left('objects');
 }
 
-sub files { return join ' ', map { s{^\Q$root/}{}r } sort split /\n/, `find $root -type f -path '$root/$_[0]'`; }
+sub files { return join ' ', grep { !m{/\.link-} } map { s{^\Q$root/}{}r } sort split /\n/, `find $root -type f -path '$root/$_[0]'`; }
 
 sql(q{
 	CREATE TABLE t AS SELECT n AS id, md5(n::text) AS name, n % 7 AS kind, repeat('x', n % 50) AS pad FROM generate_series(1, 300000) n;
@@ -47,7 +47,7 @@ sql(q{
 #
 
 my %command = (gzip => [ 'gz', 'gzip', '-dc' ], zstd => [ 'zst', 'zstd', '-dcq' ], lz4 => [ 'lz4', 'lz4', '-dcq' ]);
-sql("SELECT link.select_into('TABLE t', 'fs', 'plain')");
+sql("SELECT link.select_into('TABLE t', 'fs', 'plain', parallel => 1)");
 my $plain = slurp_file("$root/plain");
 foreach my $codec (sort keys %command)
 {
@@ -55,7 +55,7 @@ foreach my $codec (sort keys %command)
 	my @compress = ($decompress[0], '-c', $codec eq 'gzip' ? () : '-q');
 	my ($out, $err) = ('', '');
 
-	sql("SELECT link.select_into('TABLE t', 'fs', 'c.$ending')");
+	sql("SELECT link.select_into('TABLE t', 'fs', 'c.$ending', parallel => 1)");
 	IPC::Run::run([ @decompress, "$root/c.$ending" ], '>', \$out, '2>', \$err);
 	ok($out eq $plain && $err eq '', "$codec: the command reads what we wrote") or diag($err);
 	IPC::Run::run([ @compress, "$root/plain" ], '>', "$root/their.$ending") or die;
@@ -76,7 +76,7 @@ foreach my $codec (sort keys %command)
 	my ($ret, $stdout, $stderr) = $node->psql('postgres', "SELECT link.load_data('fs', 'damaged.$ending', 'same')");
 	like($stderr, qr/could not decompress "damaged\.$ending" with $codec.*DETAIL:  This is at byte \d+ of the object|invalid|missing data|extra data/s, "$codec: damaged");
 	is(sql("SELECT loaded('c.$ending')"), '300000 rows, 0 differ', "$codec: there and back");
-	sql("SELECT link.select_into('TABLE t', 's3', 'objects/c.$ending')");
+	sql("SELECT link.select_into('TABLE t', 's3', 'objects/c.$ending', parallel => 1)");
 	is(sql("SELECT loaded('objects/c.$ending', link => 's3')"), '300000 rows, 0 differ', "$codec: through S3");
 }
 
@@ -148,10 +148,9 @@ is(sql("BEGIN; SELECT link.create_link('new', 'FS', config => '{\"root\":\"$root
 is(sql("SELECT count(*) FROM link.select_from('fs', 'u/t_*') AS f(a int, b text, c int, d text)"), 100001, '... are there after ROLLBACK');
 
 # Names of a search_path, settings and encodings reach the workers.
-is(sql("SET DateStyle = 'SQL, DMY'; SET client_encoding = 'LATIN1'; CREATE TABLE dated AS SELECT date '2026-12-31' AS d, 'ü'::text AS u FROM t;
-	SELECT count(*) > 1 FROM link.select_into('TABLE dated', 'fs', 'dated/t', parallel => 3)") =~ s/.*\n//sr, 't', 'settings of the session');
-is(sql("SELECT string_agg(DISTINCT encode(l::bytea, 'escape'), ' ') FROM (SELECT (regexp_match(encode(link.read_file('fs', path), 'escape'), '^[^\n]*'))[1] AS l FROM link.list_files('fs', 'dated/')) f"),
-	'31/12/2026\\t\\\\374' =~ s/\\t/\t/r, '... in every object') or diag(files('dated/*'));
+is(sql(q{SET DateStyle = 'SQL, DMY'; SET client_encoding = 'LATIN1'; CREATE TABLE dated AS SELECT date '2026-12-31' AS d, U&'\00fc' AS u FROM t;
+	SELECT count(*) > 1 FROM link.select_into('TABLE dated', 'fs', 'dated/t', parallel => 3)}), 't', 'settings of the session');
+is(sql(q{SELECT bool_and(convert_from(link.read_file('fs', path), 'LATIN1') LIKE U&'31/12/2026\0009\00fc\000a31/%') FROM link.list_files('fs', 'dated/')}), 't', '... in every object');
 is(sql("SELECT count(*) FILTER (WHERE content LIKE 'id,name%') = count(*) FROM (SELECT convert_from(link.read_file('fs', r.path), 'UTF8') AS content FROM link.select_into('TABLE t', 'fs', 'h/t.csv', 'csv', header => true, parallel => 3) r) c"),
 	't', 'each object has its header');
 my $manifest = do { sql("SELECT link.select_into('TABLE t', 'fs', 'm/t.csv.gz', 'csv', parallel => 3, file_size => 3000000, manifest => true)"); decode_json(slurp_file("$root/m/t_manifest.json")) };
