@@ -35,6 +35,12 @@
 /* What of an error document is read as JSON: with a stack trace it has some 10 kB. */
 #define LINK_MAX_REFUSAL (32 * 1024)
 
+/*
+ * One answer of a Kafka broker: what was fetched, 16 MB, or what it knows of some
+ * 100,000 partitions.  More where message.max.bytes is larger.
+ */
+#define LINK_MAX_KAFKA_ANSWER (32 * 1024 * 1024)
+
 /* All headers of one answer, with the interim ones before it; real servers send a few kB. */
 #define LINK_MAX_HEADERS (64 * 1024)
 

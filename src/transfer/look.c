@@ -34,6 +34,12 @@ typedef struct Probe
 	char	   *detail;			/* of the step that runs */
 } Probe;
 
+static bool
+is_stream(const LinkSession *session)
+{
+	return (session->provider->features & LINK_IS_STREAM) != 0;
+}
+
 static const char probe_bytes[] = "link probe\n";
 
 static void
@@ -61,13 +67,30 @@ count_object(const LinkObject *object, void *arg)
 static void
 step_list(Probe *probe)
 {
+	bool		stream = is_stream(probe->session);
 	Size		len = strlen(probe->path);
-	char	   *prefix = len == 0 || probe->path[len - 1] == '/' ? pstrdup(probe->path) :
+	char	   *prefix = stream || len == 0 || probe->path[len - 1] == '/' ? pstrdup(probe->path) :
 		psprintf("%s/", probe->path);
 	int			count = 0;
 
-	link_list(probe->session, prefix, false, count_object, &count);
+	link_list(probe->session, prefix, stream, count_object, &count);
 	probe->detail = psprintf("%s%d objects", count == 1000 ? "at least " : "", count);
+}
+
+/*
+ * Messages cannot be taken back, so a topic is only opened: for its writer it has
+ * to be there and the link has to be let write.
+ */
+static void
+step_open_writer(Probe *probe)
+{
+	link_abort(link_open_writer(probe->session, probe->path, false));
+}
+
+static void
+step_open_reader(Probe *probe)
+{
+	link_close_reader(link_open_reader(probe->session, probe->path, 0, -1));
 }
 
 static void
@@ -124,13 +147,16 @@ static const struct
 	void		(*run) (Probe *probe);
 	bool		on_path;		/* only with a path */
 	bool		changes;		/* leaves something behind if it is not undone */
+	enum {ALL, OBJECTS, STREAMS} of;
 }			steps[] = {
 	{"connect", step_connect},
 	{"authenticate", step_authenticate},
 	{"list", step_list, true},
-	{"write", step_write, true, true},
-	{"read", step_read, true, true},
-	{"delete", step_delete, true, true},
+	{"write", step_write, true, true, OBJECTS},
+	{"read", step_read, true, true, OBJECTS},
+	{"delete", step_delete, true, true, OBJECTS},
+	{"write", step_open_writer, true, false, STREAMS},
+	{"read", step_open_reader, true, false, STREAMS},
 };
 
 /*
@@ -232,13 +258,15 @@ check(const LinkName *name, const char *path)
 			continue;
 		if (steps[i].changes && append_only)
 			continue;
+		if (steps[i].of != ALL && (steps[i].of == STREAMS) != is_stream(probe.session))
+			continue;
 		result = run_step(&probe, steps[i].name, steps[i].run);
 		results = lappend(results, result);
 		if (!result->ok)
 			break;
 		if (probe.session)
 			append_only = link_option_boolean(probe.session->options, "append_only", false);
-		if (steps[i].run == step_list && append_only)
+		if (steps[i].run == step_list && append_only && !is_stream(probe.session))
 			result->detail = psprintf("%s; the link is append_only, so no probe is written", result->detail);
 	}
 	if (probe.session)

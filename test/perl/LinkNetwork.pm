@@ -12,7 +12,7 @@ use LinkTest;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep);
 
-our @EXPORT = qw(start_recorder start_kafka_recorder arrived new_arrivals allow_hosts run_sql sql_call start_with_hosts);
+our @EXPORT = qw(start_recorder start_kafka_recorder start_hostile_kafka arrived new_arrivals allow_hosts run_sql sql_call start_with_hosts);
 
 my @started;
 
@@ -34,8 +34,11 @@ sub start_server
 # start_recorder(SETTINGS): test/services/recorder.py
 sub start_recorder { my (%settings) = @_; return start_server('recorder.py', JSON::PP::encode_json(\%settings)) }
 
-# start_kafka_recorder([CERT, KEY]): test/services/fake_kafka.py
+# start_kafka_recorder([PORT | CERT, KEY]): test/services/fake_kafka.py
 sub start_kafka_recorder { return start_server('fake_kafka.py', @_) }
+
+# start_hostile_kafka(HOW): test/services/hostile_kafka.py
+sub start_hostile_kafka { return start_server('hostile_kafka.py', @_) }
 
 # What listeners have, once those on their way have arrived.
 sub arrived

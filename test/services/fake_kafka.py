@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """A Kafka broker that lets nobody in, and writes down every byte that arrives.
 
-    fake_kafka.py LOGFILE [CERT KEY]
+    fake_kafka.py LOGFILE [PORT | CERT KEY]
 
 It takes the login (SASL PLAIN and SCRAM) of whoever connects and refuses it in the
 words that it came in. With CERT and KEY over TLS; a connection that does not begin
-with a handshake is written down and closed. Listens on 127.0.0.1 and prints "port N".
+with a handshake is written down and closed. Listens on 127.0.0.1, on PORT or a free
+one, and prints "port N".
 
 The log has the line "CONNECT" for each connection and then all that came: of TLS the
 plain text.
@@ -91,7 +92,7 @@ def serve(connection):
         connection.close()
 
 
-server = socket.create_server(("127.0.0.1", 0), backlog=64)
+server = socket.create_server(("127.0.0.1", int(sys.argv[2]) if len(sys.argv) == 3 else 0), backlog=64)
 print("port %d" % server.getsockname()[1], flush=True)
 while True:
     threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()

@@ -18,7 +18,9 @@
 # LINK_KAFKA_SSL (each 127.0.0.1:PORT or, with TLS, localhost:PORT), LINK_KAFKA_CA,
 # LINK_KAFKA_CLIENT_CERT, LINK_KAFKA_CLIENT_KEY, LINK_KAFKA_USER, LINK_KAFKA_PASSWORD
 # (for all three mechanisms), LINK_KAFKA_DENIED_USER with LINK_KAFKA_DENIED_PASSWORD
-# (may log in, may touch no topic), LINK_KAFKA_FOLDER.
+# (may log in, may touch no topic), LINK_KAFKA_FOLDER; LINK_KAFKA_AWAY and
+# LINK_KAFKA_SASL_AWAY, where the broker names another address as its own, at which
+# nobody listens: LINK_KAFKA_AWAY_TO and LINK_KAFKA_SASL_AWAY_TO.
 
 . "$LINK_SOURCE/test/services/util.sh"
 
@@ -82,7 +84,7 @@ kafka_start()
 	local d=$1 base pw denied
 	[ -e "$LINK_CACHE/kafka-$KAFKA_VERSION" ] || return 1
 	export LINK_KAFKA_FOLDER=$d
-	mkdir -p "$d/data" && base=$(service_ports 5) && service_tls "$d/tls" || return 1
+	mkdir -p "$d/data" && base=$(service_ports 9) && service_tls "$d/tls" || return 1
 	cat "$d/tls/key.pem" "$d/tls/cert.pem" "$d/tls/ca.pem" >"$d/tls/broker.pem"
 	pw=$(openssl rand -hex 12) denied=$(openssl rand -hex 12)
 	echo "127.0.0.1:$base" >"$d/plain"
@@ -99,12 +101,14 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$((base + 4))
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:$base,SASL_PLAINTEXT://127.0.0.1:$((base + 1)),SASL_SSL://127.0.0.1:$((base + 2)),SSL://127.0.0.1:$((base + 3)),CONTROLLER://127.0.0.1:$((base + 4))
-advertised.listeners=PLAINTEXT://127.0.0.1:$base,SASL_PLAINTEXT://127.0.0.1:$((base + 1)),SASL_SSL://localhost:$((base + 2)),SSL://localhost:$((base + 3))
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:$base,SASL_PLAINTEXT://127.0.0.1:$((base + 1)),SASL_SSL://127.0.0.1:$((base + 2)),SSL://127.0.0.1:$((base + 3)),CONTROLLER://127.0.0.1:$((base + 4)),AWAY://127.0.0.1:$((base + 5)),SASL_AWAY://127.0.0.1:$((base + 7))
+advertised.listeners=PLAINTEXT://127.0.0.1:$base,SASL_PLAINTEXT://127.0.0.1:$((base + 1)),SASL_SSL://localhost:$((base + 2)),SSL://localhost:$((base + 3)),AWAY://127.0.0.1:$((base + 6)),SASL_AWAY://127.0.0.1:$((base + 8))
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL,CONTROLLER:PLAINTEXT,AWAY:PLAINTEXT,SASL_AWAY:SASL_PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_tester="$pw" user_denied="$denied";
+listener.name.sasl_away.sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_away.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_tester="$pw" user_denied="$denied";
 listener.name.sasl_plaintext.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_tester="$pw" user_denied="$denied";
@@ -148,6 +152,8 @@ C
 	export LINK_KAFKA_SASL_PLAINTEXT=127.0.0.1:$((base + 1))
 	export LINK_KAFKA_SASL_SSL=localhost:$((base + 2))
 	export LINK_KAFKA_SSL=localhost:$((base + 3))
+	export LINK_KAFKA_AWAY=127.0.0.1:$((base + 5)) LINK_KAFKA_AWAY_TO=127.0.0.1:$((base + 6))
+	export LINK_KAFKA_SASL_AWAY=127.0.0.1:$((base + 7)) LINK_KAFKA_SASL_AWAY_TO=127.0.0.1:$((base + 8))
 	export LINK_KAFKA_CA=$d/tls/ca.pem
 	export LINK_KAFKA_CLIENT_CERT=$d/tls/client.pem LINK_KAFKA_CLIENT_KEY=$d/tls/client.key
 	export LINK_KAFKA_USER=tester LINK_KAFKA_PASSWORD=$pw

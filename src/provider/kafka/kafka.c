@@ -105,6 +105,7 @@ static const LinkProviderOps kafka_ops = {
 	.list = kafka_list,
 	.stat = kafka_stat,
 	.local_path = kafka_local_path,
+	.reap = link_kafka_reap,
 };
 
 const LinkProvider link_kafka_provider = {

@@ -20,7 +20,9 @@
 #include <librdkafka/rdkafka.h>
 
 #include "lib/ilist.h"
+#include "port/atomics.h"
 
+#include "http/policy.h"
 #include "provider/provider.h"
 
 /*
@@ -45,7 +47,15 @@ typedef struct LinkKafkaClient
 	/* for the threads of librdkafka: malloc'd, unchanged while it lives */
 	char	   *allowed_hosts;
 	bool		tls;
+
+	/* by them: the first address that link.allowed_hosts did not allow */
+	pg_atomic_uint32 refused;	/* LINK_KAFKA_REFUSED_* */
+	LinkPolicyRefusal refusal;
 } LinkKafkaClient;
+
+#define LINK_KAFKA_REFUSED_NONE 0
+#define LINK_KAFKA_REFUSED_WRITING 1
+#define LINK_KAFKA_REFUSED 2	/* 'refusal' stays as it is */
 
 typedef struct LinkKafkaSession
 {
@@ -55,6 +65,8 @@ typedef struct LinkKafkaSession
 
 	/* the last word of librdkafka on the brokers, for errors that say no more than "timed out" */
 	char		trouble[LINK_KAFKA_MAX_TEXT + 1];
+	bool		login_refused;	/* 'trouble' says why */
+	LinkPolicyRefusal refusal;	/* of a broker; empty if none */
 } LinkKafkaSession;
 
 /* ---- kafka_client.c ---- */
@@ -81,9 +93,6 @@ extern rd_kafka_event_t *link_kafka_event(LinkKafkaClient *client, TimestampTz d
 
 /* The same without waiting and interrupts. */
 extern rd_kafka_event_t *link_kafka_event_now(LinkKafkaClient *client);
-
-/* Has a broker refused the login? */
-extern bool link_kafka_login_refused(const LinkKafkaSession *session);
 
 /*
  * What a consumer has fetched, at most 'n' messages, without waiting; to be
@@ -122,6 +131,24 @@ extern const struct rd_kafka_metadata *link_kafka_metadata(LinkKafkaSession *ses
 
 /* ms: calls of librdkafka that cannot be waited for otherwise are cut into pieces of this length. */
 #define LINK_KAFKA_SLICE 200
+
+/* ---- kafka_transaction.c ---- */
+
+/*
+ * The transactional id of the first slot that no live producer has.  The slot is
+ * held until it is given back, or the transaction of the database ends.
+ */
+extern char *link_kafka_take_slot(LinkKafkaSession *session, int *slot);
+extern void link_kafka_give_back_slot(LinkKafkaSession *session, int slot);
+
+/* Whatever the id was used for before is over then.  'what' is for errors. */
+extern void link_kafka_begin(LinkKafkaSession *session, LinkKafkaClient *client, const char *what);
+extern void link_kafka_commit(LinkKafkaSession *session, LinkKafkaClient *client, const char *what);
+
+/* Bounded, never throws; false if the brokers may still have it open. */
+extern bool link_kafka_rollback(LinkKafkaClient *client);
+
+extern LinkReapOutcome link_kafka_reap(LinkSession *session, LinkReap *reap);
 
 /* ---- kafka_write.c ---- */
 

@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "bounds.h"
 #include "compat.h"
 #include "errors.h"
 #include "guc.h"
@@ -28,8 +29,8 @@
 /* ms for one call, unless operation.timeout.ms or request_timeout says otherwise */
 #define DEFAULT_TIMEOUT 60000
 
-/* In what librdkafka says of brokers; in capitals or not. */
-#define LOGIN_REFUSED "uthentication"
+/* ms between attempts to connect; librdkafka's 10 s are longer than many a restart. */
+#define MAX_BACKOFF 1000
 
 /* A destroyed client ends its threads within this; they hold nothing of ours. */
 #define PURGE_TIMEOUT 100
@@ -165,7 +166,17 @@ connect_allowed(int fd, const struct sockaddr *address, int len, const char *id,
 	memcpy(name, host, colon - host);
 	name[colon - host] = '\0';
 	if (!link_policy_allows_address(client->allowed_hosts, name, atoi(colon + 1), client->tls, address, &refusal))
+	{
+		uint32		none = LINK_KAFKA_REFUSED_NONE;
+
+		if (pg_atomic_compare_exchange_u32(&client->refused, &none, LINK_KAFKA_REFUSED_WRITING))
+		{
+			client->refusal = refusal;
+			pg_write_barrier();
+			pg_atomic_write_u32(&client->refused, LINK_KAFKA_REFUSED);
+		}
 		return EACCES;
+	}
 
 	/* the socket does not block: librdkafka waits for the rest */
 	return connect(fd, address, len) == 0 || errno == EINPROGRESS ? 0 : errno;
@@ -223,7 +234,12 @@ set_common(LinkKafkaSession *session, rd_kafka_conf_t *conf, bool producer)
 	const char *ca_certificate = link_option_string(options, "ca_certificate", NULL);
 	int			connect_timeout = link_option_integer(options, "connect_timeout", 0);
 	int			max_retries = link_option_integer(options, "max_retries", -1);
+	int			largest = Max(link_option_integer(options, "message.max.bytes", 0),
+							  link_option_integer(options, "fetch.message.max.bytes", 0));
 
+	set(session, conf, "receive.message.max.bytes",
+		psprintf("%d", Max(LINK_MAX_KAFKA_ANSWER, largest + LINK_MAX_SMALL_ANSWER)));
+	set(session, conf, "reconnect.backoff.max.ms", CppAsString2(MAX_BACKOFF));
 	if (ca_certificate)
 		set(session, conf, "ssl.ca.pem", ca_certificate);
 	if (connect_timeout > 0)
@@ -274,6 +290,7 @@ link_kafka_open(LinkKafkaSession *session, bool producer, const char *transactio
 	client->event_fd = -1;
 	client->producer = producer;
 	client->session = session;
+	pg_atomic_init_u32(&client->refused, LINK_KAFKA_REFUSED_NONE);
 	client->tls = strcmp(protocol, "ssl") == 0 || strcmp(protocol, "sasl_ssl") == 0;
 	check_brokers(brokers, client->tls);
 	if (!registered)
@@ -282,6 +299,8 @@ link_kafka_open(LinkKafkaSession *session, bool producer, const char *transactio
 		registered = true;
 	}
 	session->trouble[0] = '\0';
+	session->login_refused = false;
+	session->refusal.problem[0] = '\0';
 
 	conf = rd_kafka_conf_new();
 	set(session, conf, "bootstrap.servers", brokers);
@@ -371,9 +390,7 @@ link_kafka_open(LinkKafkaSession *session, bool producer, const char *transactio
 static void
 note_trouble(LinkKafkaSession *session, const char *text)
 {
-	if (strlen(text) > LINK_KAFKA_MAX_TEXT)
-		text = strstr(text, LOGIN_REFUSED) ? "Authentication failed, for a reason that is too long to be shown" : "";
-	strlcpy(session->trouble, text, sizeof(session->trouble));
+	strlcpy(session->trouble, strlen(text) > LINK_KAFKA_MAX_TEXT ? "" : text, sizeof(session->trouble));
 }
 
 /* What is no answer to anybody: the state of brokers. */
@@ -390,10 +407,16 @@ take_note(LinkKafkaSession *session, rd_kafka_event_t *event)
 			if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__PARTITION_EOF ||
 				rd_kafka_event_error_is_fatal(event))
 				return false;
+
+			/* what follows from a refused login says less */
+			if (session->login_refused)
+				return true;
+			session->login_refused = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__AUTHENTICATION;
 			note_trouble(session, rd_kafka_event_error_string(event));
 			return true;
 		case RD_KAFKA_EVENT_LOG:
-			if (rd_kafka_event_log(event, &facility, &text, &level) == 0 && level <= 3)
+			if (rd_kafka_event_log(event, &facility, &text, &level) == 0 && level <= 3 &&
+				!session->login_refused)
 				note_trouble(session, text);
 			return true;
 		case RD_KAFKA_EVENT_NONE:
@@ -403,12 +426,22 @@ take_note(LinkKafkaSession *session, rd_kafka_event_t *event)
 	}
 }
 
+static void
+note_refusal(LinkKafkaClient *client)
+{
+	if (pg_atomic_read_u32(&client->refused) != LINK_KAFKA_REFUSED)
+		return;
+	pg_read_barrier();
+	client->session->refusal = client->refusal;
+}
+
 rd_kafka_event_t *
 link_kafka_event_now(LinkKafkaClient *client)
 {
 	rd_kafka_event_t *event;
 	sigset_t	saved;
 
+	note_refusal(client);
 	for (;;)
 	{
 		block_signals(&saved);
@@ -471,12 +504,6 @@ link_kafka_messages(LinkKafkaClient *client, rd_kafka_message_t **messages, int 
 	return Max(n, 0);
 }
 
-bool
-link_kafka_login_refused(const LinkKafkaSession *session)
-{
-	return strstr(session->trouble, LOGIN_REFUSED) != NULL;
-}
-
 int
 link_kafka_timeout(const LinkKafkaSession *session)
 {
@@ -487,6 +514,10 @@ link_kafka_timeout(const LinkKafkaSession *session)
 /*
  * Errors.
  */
+
+/* In what librdkafka says of an answer that it will not read; "HTTP" read as its length. */
+#define BAD_FRAME "Invalid response size"
+#define HTTP_AS_SIZE "1213486160"
 
 static int
 error_code(rd_kafka_resp_err_t code)
@@ -511,6 +542,8 @@ error_code(rd_kafka_resp_err_t code)
 		case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
 		case RD_KAFKA_RESP_ERR__INVALID_ARG:
 			return ERRCODE_LINK_BAD_OPTION;
+		case RD_KAFKA_RESP_ERR__BAD_MSG:
+			return ERRCODE_LINK_PROTOCOL;
 		case RD_KAFKA_RESP_ERR__TRANSPORT:
 		case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
 		case RD_KAFKA_RESP_ERR__RESOLVE:
@@ -525,18 +558,30 @@ void
 link_kafka_raise(LinkKafkaSession *session, const char *what, rd_kafka_resp_err_t code, const char *text)
 {
 	const char *more = session->trouble;
+	const LinkPolicyRefusal *refusal = &session->refusal;
 	int			sqlstate = error_code(code);
 
 	/* the reason is in what was said before */
-	if (sqlstate == ERRCODE_LINK_UNREACHABLE &&
-		(link_kafka_login_refused(session) || strstr(more, "SASL")))
+	if (sqlstate == ERRCODE_LINK_UNREACHABLE && session->login_refused)
 		sqlstate = ERRCODE_LINK_BAD_CREDENTIALS;
+	if (sqlstate == ERRCODE_LINK_UNREACHABLE && strstr(more, BAD_FRAME))
+	{
+		sqlstate = ERRCODE_LINK_PROTOCOL;
+		text = strstr(more, BAD_FRAME " " HTTP_AS_SIZE) ? "the server speaks HTTP, not Kafka's protocol" :
+			"the answer is not one of Kafka's protocol, or too large";
+	}
+	if (sqlstate == ERRCODE_LINK_BAD_CREDENTIALS)
+		text = "authentication failed";
 	ereport(ERROR,
 			(errcode(sqlstate),
 			 errmsg("%s through link %s: %s", what, session->base.link_name,
 					presentable(session, text ? text : rd_kafka_err2str(code))),
+			 refusal->problem[0] && sqlstate == ERRCODE_LINK_UNREACHABLE ?
+			 errdetail("Kafka's code is %s. A broker's %s.", rd_kafka_err2name(code), refusal->problem) :
 			 errdetail("Kafka's code is %s.%s%s", rd_kafka_err2name(code), more[0] ? " " : "",
-					   presentable(session, more))));
+					   presentable(session, more)),
+			 refusal->problem[0] && sqlstate == ERRCODE_LINK_UNREACHABLE ?
+			 errhint("Add \"%s\" to link.allowed_hosts.", refusal->entry) : 0));
 }
 
 void
@@ -571,7 +616,7 @@ link_kafka_metadata(LinkKafkaSession *session, LinkKafkaClient *client, const ch
 			rd_kafka_event_destroy(event);
 		if ((code != RD_KAFKA_RESP_ERR__TIMED_OUT && code != RD_KAFKA_RESP_ERR__TRANSPORT) ||
 			GetCurrentTimestamp() >= deadline || QueryCancelPending || ProcDiePending ||
-			link_kafka_login_refused(session))
+			session->login_refused)
 			break;
 		pg_usleep(10000);
 	}
@@ -592,10 +637,14 @@ link_kafka_offsets(LinkKafkaSession *session, LinkKafkaClient *client, rd_kafka_
 
 	do
 	{
+		rd_kafka_event_t *event;
+
 		block_signals(&saved);
 		code = rd_kafka_offsets_for_times(client->rk, list, LINK_KAFKA_SLICE);
 		unblock_signals(&saved);
+		if ((event = link_kafka_event_now(client)) != NULL)
+			rd_kafka_event_destroy(event);
 	} while ((code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR__TRANSPORT) &&
-			 GetCurrentTimestamp() < deadline && !QueryCancelPending && !ProcDiePending);
+			 GetCurrentTimestamp() < deadline && !QueryCancelPending && !ProcDiePending && !session->login_refused);
 	return code;
 }

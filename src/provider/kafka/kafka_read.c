@@ -255,11 +255,15 @@ advance(LinkKafkaReader *reader, Partition *partition, int64 next)
 	partition->next = Max(partition->next, next);
 }
 
-/* Is it one of those to be given?  The end of a partition comes as a message too. */
+/*
+ * Is it one of those to be given?  The end of a partition comes as a message too,
+ * and so do, without a topic, errors of the consumer group, which we have no use
+ * for: there may be no right to it.
+ */
 static bool
 wanted(LinkKafkaReader *reader, const rd_kafka_message_t *message)
 {
-	Partition  *partition = find(reader, message->partition);
+	Partition  *partition = message->rkt ? find(reader, message->partition) : NULL;
 
 	if (partition == NULL || partition->next >= partition->end)
 		return false;

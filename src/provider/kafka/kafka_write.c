@@ -4,33 +4,22 @@
  *	  Messages to a topic: all acknowledged before the statement ends, and, unless
  *	  the link says otherwise, one transaction of Kafka's a statement.
  *
- * A transactional id is taken by one producer at a time: whoever takes it next
- * ends what a dead one left open, at once, and two live ones would end each
- * other's.  So ids have slots, and a slot is an advisory lock (INTERNALS A8).
- *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
-#include "access/xlog.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
-#include "storage/lock.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "catalog/tables.h"
 #include "errors.h"
 #include "provider/kafka/kafka.h"
 
-/* Statements that write through one link at the same time. */
-#define MAX_SLOTS 64
-
-/* Of our lock tags: objects of link.link are locked by DDL (tables.c); these never are. */
-#define SLOT_SUBID 0x7FFE
-
 /* How long a commit is waited for to show, at most (ms); see wait_until_readable(). */
 #define READABLE_TIMEOUT 2000
+
+/* How often a slow query looks for reports (ms). */
+#define LOOK_INTERVAL 100
 
 typedef struct LinkKafkaWriter
 {
@@ -38,8 +27,12 @@ typedef struct LinkKafkaWriter
 	LinkKafkaClient *client;
 	rd_kafka_topic_t *topic;
 	bool		transactional;
+	int			slot;
 	bool		begun;			/* a transaction is open */
 	int64		unacknowledged;
+	int			timeout;		/* link_kafka_timeout() */
+	TimestampTz progress;		/* when the last report came, or nothing was missing */
+	TimestampTz looked;			/* when reports were taken last */
 	rd_kafka_resp_err_t failed; /* first message that was refused */
 	int64	   *ends;			/* by partition: offset behind our last message, 0 if none */
 	int			n_ends;
@@ -50,57 +43,6 @@ static char *
 action(const LinkKafkaWriter *writer)
 {
 	return psprintf("could not write to topic \"%s\"", writer->base.path);
-}
-
-/*
- * The first slot that no live producer has, held until the transaction ends.
- */
-static char *
-take_transactional_id(const LinkSession *session)
-{
-	for (int slot = 0; slot < MAX_SLOTS; slot++)
-	{
-		LOCKTAG		tag;
-
-		SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) session->link_id, (uint32) slot, SLOT_SUBID);
-		if (LockAcquire(&tag, ExclusiveLock, false, true) == LOCKACQUIRE_OK)
-			return psprintf("link-" UINT64_FORMAT "-%u-" INT64_FORMAT "-%d", GetSystemIdentifier(),
-							MyDatabaseId, session->link_id, slot);
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-			 errmsg("more than %d statements write through link %s", MAX_SLOTS, session->link_name)));
-	return NULL;				/* keep compiler quiet */
-}
-
-/*
- * Calls on transactions are resumable: each is given a short time, again and
- * again, so that a cancel is seen.  An error that is to be retried is.
- */
-typedef rd_kafka_error_t *(*TransactionCall) (rd_kafka_t *rk, int timeout_ms);
-
-static void
-transaction_call(LinkKafkaWriter *writer, TransactionCall call)
-{
-	LinkKafkaSession *session = (LinkKafkaSession *) writer->base.session;
-	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), link_kafka_timeout(session));
-
-	for (;;)
-	{
-		rd_kafka_error_t *error = call(writer->client->rk, LINK_KAFKA_SLICE);
-		rd_kafka_event_t *event;
-
-		while ((event = link_kafka_event_now(writer->client)) != NULL)
-			rd_kafka_event_destroy(event);
-		if (error == NULL)
-			return;
-		if (!rd_kafka_error_is_retriable(error) || GetCurrentTimestamp() >= deadline)
-			link_kafka_raise_error(session, action(writer), error);
-		rd_kafka_error_destroy(error);
-		CHECK_FOR_INTERRUPTS();
-		if (link_kafka_login_refused(session))
-			link_kafka_raise(session, action(writer), RD_KAFKA_RESP_ERR__AUTHENTICATION, NULL);
-	}
 }
 
 static void
@@ -135,13 +77,16 @@ link_kafka_open_writer(LinkSession *session, const char *path, bool overwrite)
 	MemoryContext context = AllocSetContextCreate(session->context, "link Kafka writer", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	LinkKafkaWriter *writer = palloc0(sizeof(LinkKafkaWriter));
+	char	   *id;
 
 	writer->base.context = context;
 	writer->base.session = session;
 	writer->base.path = pstrdup(path);
 	writer->base.overwrite = overwrite;
+	writer->timeout = link_kafka_timeout(kafka);
 	writer->transactional = link_option_boolean(session->options, "transactional", true);
-	writer->client = link_kafka_open(kafka, true, writer->transactional ? take_transactional_id(session) : NULL);
+	id = writer->transactional ? link_kafka_take_slot(kafka, &writer->slot) : NULL;
+	writer->client = link_kafka_open(kafka, true, id);
 	check_topic(writer);
 	writer->callback.func = release_topic;
 	writer->callback.arg = writer;
@@ -152,12 +97,11 @@ link_kafka_open_writer(LinkSession *session, const char *path, bool overwrite)
 	kafka->writer = writer;
 	if (writer->transactional)
 	{
-		rd_kafka_error_t *error;
-
-		transaction_call(writer, rd_kafka_init_transactions);
-		if ((error = rd_kafka_begin_transaction(writer->client->rk)) != NULL)
-			link_kafka_raise_error(kafka, action(writer), error);
+		link_kafka_begin(kafka, writer->client, action(writer));
 		writer->begun = true;
+
+		/* the brokers do not know of it before the first message */
+		link_upload_begin(&writer->base, kafka->brokers ? psprintf("%s/%s", kafka->brokers, id) : id);
 	}
 	MemoryContextSwitchTo(caller);
 	return &writer->base;
@@ -229,13 +173,35 @@ poll_reports(LinkKafkaWriter *writer, bool wait, TimestampTz deadline)
 	return true;
 }
 
+/*
+ * What has come, from time to time: reports come in batches.  A broker that has
+ * gone silent is noticed here too, as a slow query may never fill the queue.
+ */
+static void
+look_for_reports(LinkKafkaWriter *writer, TimestampTz now)
+{
+	LinkKafkaSession *session = (LinkKafkaSession *) writer->base.session;
+	int64		before = writer->unacknowledged;
+
+	writer->looked = now;
+	while (poll_reports(writer, false, 0))
+		;
+	if (writer->unacknowledged < before)
+		writer->progress = now;
+	else if (TimestampDifferenceExceeds(writer->progress, now, writer->timeout))
+		link_kafka_raise(session, action(writer), RD_KAFKA_RESP_ERR__TIMED_OUT, NULL);
+}
+
 void
 link_kafka_write_message(LinkWriter *base, const char *key, Size key_size, const void *data, Size size)
 {
 	LinkKafkaWriter *writer = (LinkKafkaWriter *) base;
 	LinkKafkaSession *session = (LinkKafkaSession *) base->session;
-	TimestampTz deadline = 0;
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz deadline = TimestampTzPlusMilliseconds(now, writer->timeout);
 
+	if (writer->unacknowledged == 0)
+		writer->progress = now;
 	while (rd_kafka_produce(writer->topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
 							unconstify(void *, data), size, key, key_size, NULL) != 0)
 	{
@@ -243,15 +209,11 @@ link_kafka_write_message(LinkWriter *base, const char *key, Size key_size, const
 
 		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
 			link_kafka_raise(session, action(writer), code, NULL);
-		if (deadline == 0)
-			deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), link_kafka_timeout(session));
 		if (!poll_reports(writer, true, deadline))
 			link_kafka_raise(session, action(writer), RD_KAFKA_RESP_ERR__TIMED_OUT, NULL);
 	}
-	/* reports come in batches; a look now and then keeps them few */
-	if ((++writer->unacknowledged & 0xFFF) == 0)
-		while (poll_reports(writer, false, 0))
-			;
+	if ((++writer->unacknowledged & 0xFFF) == 0 || TimestampDifferenceExceeds(writer->looked, now, LOOK_INTERVAL))
+		look_for_reports(writer, now);
 }
 
 void
@@ -290,80 +252,61 @@ static void
 wait_until_readable(LinkKafkaWriter *writer)
 {
 	TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), READABLE_TIMEOUT);
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(writer->n_ends);
+	bool		readable = true;
 
 	for (int i = 0; i < writer->n_ends; i++)
-	{
-		int64_t		low;
-		int64_t		end;		/* the last stable offset: the isolation level is read_committed */
-
-		while (writer->ends[i] > 0 && !QueryCancelPending && !ProcDiePending && GetCurrentTimestamp() < deadline)
+		if (writer->ends[i] > 0)
 		{
-			if (rd_kafka_query_watermark_offsets(writer->client->rk, writer->base.path, i, &low, &end,
-												 LINK_KAFKA_SLICE) == RD_KAFKA_RESP_ERR_NO_ERROR &&
-				end >= writer->ends[i])
-				break;
-			pg_usleep(2000);
+			(void) rd_kafka_topic_partition_list_add(list, writer->base.path, i);
+			readable = false;
 		}
+	while (!readable && !QueryCancelPending && !ProcDiePending && GetCurrentTimestamp() < deadline)
+	{
+		/* the last stable offsets: the isolation level is read_committed */
+		for (int i = 0; i < list->cnt; i++)
+			list->elems[i].offset = RD_KAFKA_OFFSET_END;
+		readable = rd_kafka_offsets_for_times(writer->client->rk, list, LINK_KAFKA_SLICE) == RD_KAFKA_RESP_ERR_NO_ERROR;
+		for (int i = 0; i < list->cnt; i++)
+			readable = readable && list->elems[i].offset >= writer->ends[list->elems[i].partition];
+		if (!readable)
+			pg_usleep(2000);
 	}
+	rd_kafka_topic_partition_list_destroy(list);
 }
 
 void
 link_kafka_publish(LinkSession *session, const char *path, bool overwrite, const char *token, Size token_size)
 {
-	LinkKafkaWriter *writer = ((LinkKafkaSession *) session)->writer;
+	LinkKafkaSession *kafka = (LinkKafkaSession *) session;
+	LinkKafkaWriter *writer = kafka->writer;
 
 	if (writer->begun)
 	{
-		transaction_call(writer, rd_kafka_commit_transaction);
+		link_kafka_commit(kafka, writer->client, action(writer));
 		writer->begun = false;
 		wait_until_readable(writer);
 	}
-	link_kafka_close(writer->client);
-}
-
-/* One bounded attempt; what it does not reach the next producer of the slot ends. */
-static void
-end_transaction(LinkKafkaWriter *writer)
-{
-	if (writer->client->rk == NULL)
-		return;
-	if (writer->begun)
-	{
-		TimestampTz deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LINK_ABORT_TIMEOUT);
-		rd_kafka_error_t *error;
-
-		/* it ends when the reports of what was purged have been taken */
-		(void) rd_kafka_purge(writer->client->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
-							  RD_KAFKA_PURGE_F_NON_BLOCKING);
-		do
-		{
-			rd_kafka_event_t *event;
-
-			while ((event = link_kafka_event_now(writer->client)) != NULL)
-				rd_kafka_event_destroy(event);
-			error = rd_kafka_abort_transaction(writer->client->rk, LINK_KAFKA_SLICE / 4);
-			if (error == NULL)
-				break;
-			if (!rd_kafka_error_is_retriable(error))
-				deadline = 0;
-			rd_kafka_error_destroy(error);
-		} while (GetCurrentTimestamp() < deadline);
-	}
-	writer->begun = false;
 	release_topic(writer);
 	link_kafka_close(writer->client);
+	if (writer->transactional)
+		link_kafka_give_back_slot(kafka, writer->slot);
 }
 
 bool
 link_kafka_abort(LinkWriter *base)
 {
-	end_transaction((LinkKafkaWriter *) base);
-	return true;
+	LinkKafkaWriter *writer = (LinkKafkaWriter *) base;
+	bool		over = !writer->begun || link_kafka_rollback(writer->client);
+
+	writer->begun = false;
+	release_topic(writer);
+	link_kafka_close(writer->client);
+	return over;
 }
 
 bool
 link_kafka_discard(LinkSession *session, const char *path, const char *token, Size token_size)
 {
-	end_transaction(((LinkKafkaSession *) session)->writer);
-	return true;
+	return link_kafka_abort(&((LinkKafkaSession *) session)->writer->base);
 }
