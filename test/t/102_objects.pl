@@ -21,12 +21,13 @@ $node->safe_psql('postgres', "SELECT link.create_link('fs', 'FS', config => '{\"
 
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
-# Hidden files and folders left behind, records of uploads, and uploads at the server.
+# Hidden files left behind, uploads at the server, and records. An abort whose answer
+# a loaded server owes too long keeps its record, so these are looked through first.
 sub left_behind
 {
-	my @hidden = grep { /link-/ } split /\n/, `find $root -name '.*'`;
-	my @records = glob($node->data_dir . '/link_uploads/*');
-	return join ' ', @hidden, @records, uploads_left('objects');
+	my @left = ((grep { /link-/ } split /\n/, `find $root -name '.*'`), uploads_left('objects'));
+	sql('SELECT link.abort_uploads()');
+	return join ' ', @left, glob($node->data_dir . '/link_uploads/*');
 }
 
 sub files { return join ' ', grep { !m{/\.link-} } map { s{^\Q$root/}{}r } sort split /\n/, `find $root -type f -path '$root/$_[0]'`; }
