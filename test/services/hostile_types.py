@@ -228,6 +228,7 @@ def behaviours(elsewhere, secret):
         "az-attributes": lambda r: r.answer(200, "<EnumerationResults %s/>" % " ".join('a%x=""' % n for n in range(1000000))),
         "az-huge": lambda r: r.answer(200, AZURE % ("FORGED " + "x" * 9000000)),
         "az-cut": lambda r: r.answer(200, blobs(["p/a"])[:-5]),
+        "az-more": lambda r: r.answer(200, blobs(["p/a"]) + " " * 4000 + "<x>"),
         "az-many": lambda r: r.answer(200, AZURE % ("<Blobs>" + "<Blob/>" * 1400000 + "</Blobs>")),
         "az-html-block": writes(text(HTML), created),
         "az-html-list": writes(created, text(HTML)),
@@ -291,6 +292,7 @@ def behaviours(elsewhere, secret):
         "imds-no-secret": imds(SecretAccessKey=""),
         "imds-null": imds(Token=None),
         "imds-expiry": imds(Expiration="soon"),
+        "imds-zone": imds(Expiration="2099-01-01T00:00:00+99:00"),
         "imds-number": imds(Expiration=9223372036854775807),
 
         # AWS: STS

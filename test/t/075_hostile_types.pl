@@ -110,7 +110,7 @@ azure('az-descending', 'list', '08P01', qr/The keys of the listing do not ascend
 azure('az-long-name', 'list', '08P01', qr/A key of the listing is too long/);
 azure("az-$_", 'list', '08P01', qr/no name or no size/) for qw(negative no-number too-large no-name many);
 unlike(azure('az-odd-names', 'list', '08P01|00000', qr/./), qr/\.\.|p\/\/x/, 'names that no path may be are not listed');
-azure("az-$_", 'list', '08P01', qr/not well-formed/) for qw(bomb external deep attributes huge cut);
+azure("az-$_", 'list', '08P01', qr/not well-formed/) for qw(bomb external deep attributes huge cut more);
 azure($_, 'list', '08P01', qr/not well-formed/) for qw(html not-utf8);
 azure('az-html-block', 'export', '08P01', qr/does not say that the block was taken/);
 azure('az-html-list', 'export', '08P01', qr/does not say that the object was made/);
@@ -204,7 +204,7 @@ machine('imds-deep', '08P01', qr/nested too deeply/);
 machine('imds-secret', '08P01', qr/visible characters/);
 machine('imds-no-secret', '08P01', qr/empty or too long/);
 machine('imds-null', '08P01', qr/no "Token"/);
-machine('imds-expiry', '08P01', qr/no valid time/);
+machine("imds-$_", '08P01', qr/no valid time/) for qw(expiry zone);
 machine('imds-number', '08P01', qr/no "Expiration"/);
 
 sub role { my ($case, @rest) = @_; mode($case); return harm('role', "$case/x", 'read', @rest, title => $case) }
