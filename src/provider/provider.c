@@ -483,6 +483,15 @@ link_discard(LinkSession *session, const char *path, const char *token, Size tok
 		end_record(journal, gone);
 }
 
+void
+link_undo_writer(LinkWriter *writer, const StringInfoData *token)
+{
+	if (writer->prepared)
+		link_discard(writer->session, writer->path, token->data, token->len);
+	else
+		link_abort(writer);
+}
+
 /* For a worker, whose leader has the token now. */
 void
 link_hand_over(const char *token, Size token_size)

@@ -308,6 +308,9 @@ extern void link_publish(LinkSession *session, const char *path, bool overwrite,
 						 const char *token, Size token_size);
 extern void link_abort(LinkWriter *writer);
 
+/* For PG_CATCH: the one or the other, as far as the writer has come.  'token': as prepare left it. */
+extern void link_undo_writer(LinkWriter *writer, const StringInfoData *token);
+
 /* A prepared writer of objects is not needed any more: free it. */
 extern void link_close_writer(LinkWriter *writer);
 extern void link_discard(LinkSession *session, const char *path, const char *token, Size token_size);

@@ -101,10 +101,7 @@ to_stream(QueryDesc *desc, LinkDelivery *delivery, LinkSession *session, const c
 	}
 	PG_CATCH();
 	{
-		if (writer->prepared)
-			link_discard(session, writer->path, token.data, token.len);
-		else
-			link_abort(writer);
+		link_undo_writer(writer, &token);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
@@ -243,10 +240,7 @@ write_whole(const LinkName *link, const char *path,
 	}
 	PG_CATCH();
 	{
-		if (writer->prepared)
-			link_discard(session, writer->path, token.data, token.len);
-		else
-			link_abort(writer);
+		link_undo_writer(writer, &token);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();

@@ -108,10 +108,7 @@ step_write(Probe *probe)
 	}
 	PG_CATCH();
 	{
-		if (writer->prepared)
-			link_discard(probe->session, probe->object, token.data, token.len);
-		else
-			link_abort(writer);
+		link_undo_writer(writer, &token);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();
