@@ -53,6 +53,8 @@ to_objects(QueryDesc *desc, LinkDelivery *delivery, LinkSession *session, int wo
 		set = link_objects_begin(session, task->path, wanted->file_size > 0 || (parallel && !link_parallel_alone(parallel)),
 								 parallel ? link_parallel_next(parallel) : &next, wanted);
 		link_delivery_to_objects(delivery, desc->tupDesc, set);
+		if (parallel)
+			desc->dest = link_parallel_receiver(parallel, desc->dest);
 		link_executor_run(desc);
 		link_delivery_end(delivery, parallel == NULL);
 		if (parallel)
@@ -159,7 +161,8 @@ export(const LinkCopy *copy, const char *query, const LinkName *link, const char
 	LinkDelivery *delivery;
 	LinkRow    *row;
 	LinkSelect	select;
-	int			workers;
+	int			workers = 0;
+	bool		deal = false;
 	LinkParallelTask task;
 	QueryDesc  *desc;
 	LinkSession *session;
@@ -173,11 +176,11 @@ export(const LinkCopy *copy, const char *query, const LinkName *link, const char
 
 	select = copy ? link_copy_to_plan(copy, &wanted) : plan_text(query, wanted.partition_by);
 	delivery = link_delivery_begin(&wanted, &format);
-	workers = row->provider && (row->provider->features & LINK_IS_STREAM) == 0 ?
-		link_parallel_workers(&select, wanted.parallel) : 0;
+	if (row->provider && (row->provider->features & LINK_IS_STREAM) == 0 && wanted.partition_by == NIL)
+		workers = link_parallel_workers(&select, wanted.parallel, &deal);
 	desc = link_select_start(select.plan, query, link_delivery_receiver(delivery));
 	session = link_open(row);
-	task = (LinkParallelTask) {row, path, options, query, select.plan};
+	task = (LinkParallelTask) {row, path, options, query, select.plan, deal};
 	link_progress_begin(false, InvalidOid);
 	if (session->provider->features & LINK_IS_STREAM)
 		results = to_stream(desc, delivery, session, path, &wanted);

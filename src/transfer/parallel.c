@@ -3,10 +3,11 @@
  * parallel.c
  *	  An export by several processes: the leader's part.
  *
- * The plan is one scan, or an Append of some, without anything above it.  Its
- * scans are made parallel-aware, which is all that core's own parallel scan is:
- * whoever runs the plan gets the blocks that nobody else has got.  The leader
- * runs it too, and the workers (parallel_worker.c) run a copy.
+ * A plan that is one scan, or an Append of some, without anything above it, is
+ * shared out: its scans are made parallel-aware, which is all that core's own
+ * parallel scan is: whoever runs the plan gets the blocks that nobody else has
+ * got.  The leader runs it too, and the workers (parallel_worker.c) run a copy.
+ * Any other plan is run by the leader alone, who deals out its rows.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,6 +17,7 @@
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "executor/executor.h"
 #include "executor/nodeSeqscan.h"
 #include "mb/pg_wchar.h"
@@ -27,9 +29,11 @@
 #include "parser/parsetree.h"
 #include "storage/bufmgr.h"
 #include "storage/shm_mq.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 #include "provider/journal.h"
+#include "transfer/deal.h"
 #include "transfer/parallel.h"
 #include "transfer/parallel_internal.h"
 
@@ -38,6 +42,7 @@ struct LinkParallel
 	ParallelContext *context;
 	LinkParallelShared *shared;
 	shm_mq_handle **queues;		/* one a worker, of what it has prepared */
+	LinkDealer *dealer;			/* or NULL */
 };
 
 /* ---- is it worth it? ---- */
@@ -64,54 +69,64 @@ scans_of(Plan *plan)
 	return NIL;
 }
 
-/* False where a worker cannot read: temporary tables are their backend's own. */
-static bool
-count_blocks(List *scans, List *rtable, double *blocks)
+static double
+count_blocks(List *scans, List *rtable)
 {
+	double		blocks = 0;
 	ListCell   *cell;
 
-	*blocks = 0;
 	foreach(cell, scans)
 	{
 		RangeTblEntry *entry = rt_fetch(((Scan *) lfirst(cell))->scanrelid, rtable);
-		Relation	rel;
+		Relation	rel = table_open(entry->relid, NoLock);
 
-		if (entry->rtekind != RTE_RELATION)
-			return false;
-		rel = table_open(entry->relid, NoLock);
-		if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
-		{
-			table_close(rel, NoLock);
-			return false;
-		}
-		*blocks += RelationGetNumberOfBlocks(rel);
+		blocks += RelationGetNumberOfBlocks(rel);
 		table_close(rel, NoLock);
 	}
-	return true;
+	return blocks;
+}
+
+/* What a temporary table holds is in the memory of its backend, large values too. */
+static bool
+reads_temporary(List *rtable)
+{
+	ListCell   *cell;
+
+	foreach(cell, rtable)
+	{
+		RangeTblEntry *entry = lfirst(cell);
+
+		if (entry->rtekind == RTE_RELATION && get_rel_persistence(entry->relid) == RELPERSISTENCE_TEMP)
+			return true;
+	}
+	return false;
 }
 
 int
-link_parallel_workers(LinkSelect *select, int wanted)
+link_parallel_workers(LinkSelect *select, int wanted, bool *deal)
 {
 	PlannedStmt *plan = select->plan;
 	Plan	   *top = plan->planTree;
-	List	   *scans;
+	List	   *scans = NIL;
 	double		blocks;
 	int			workers;
 	ListCell   *cell;
 
-	if (wanted == 0 || wanted == 1 || !select->parallel_safe || max_parallel_workers == 0 ||
+	if (wanted == 0 || wanted == 1 || select->hazard == PROPARALLEL_UNSAFE || max_parallel_workers == 0 ||
 		IsInParallelMode())
 		return 0;
 
 	/* a scan that the planner has found worth a Gather is worth more without it */
-	if (plan->subplans != NIL || top->initPlan != NIL)
-		return 0;
 	if (IsA(top, Gather))
 		top = top->lefttree;
-	scans = scans_of(top);
-	if (scans == NIL || !count_blocks(scans, plan->rtable, &blocks))
+	if (select->hazard == PROPARALLEL_SAFE && plan->subplans == NIL && plan->planTree->initPlan == NIL)
+		scans = scans_of(top);
+	*deal = scans == NIL;
+	if (reads_temporary(plan->rtable))
 		return 0;
+	if (*deal)
+		return Max(wanted - 1, 0);
+	blocks = count_blocks(scans, plan->rtable);
 
 	if (wanted > 0)
 		workers = wanted - 1;
@@ -221,6 +236,24 @@ make_queues(LinkParallel *parallel)
 	shm_toc_insert(context->toc, LINK_PARALLEL_KEY_QUEUES, space);
 }
 
+/* Those through which the leader deals. */
+static void
+make_row_queues(LinkParallel *parallel)
+{
+	ParallelContext *context = parallel->context;
+	char	   *space = shm_toc_allocate(context->toc, mul_size(LINK_PARALLEL_ROWS, context->nworkers));
+
+	parallel->dealer = link_dealer_begin(context->nworkers);
+	for (int i = 0; i < context->nworkers; i++)
+	{
+		shm_mq	   *queue = shm_mq_create(space + i * LINK_PARALLEL_ROWS, LINK_PARALLEL_ROWS);
+
+		shm_mq_set_sender(queue, MyProc);
+		link_dealer_set_queue(parallel->dealer, i, shm_mq_attach(queue, context->seg, NULL));
+	}
+	shm_toc_insert(context->toc, LINK_PARALLEL_KEY_ROWS, space);
+}
+
 LinkParallel *
 link_parallel_begin(int workers, QueryDesc *desc, const LinkParallelTask *task)
 {
@@ -244,7 +277,13 @@ link_parallel_begin(int workers, QueryDesc *desc, const LinkParallelTask *task)
 	estimate_text(context, plan);
 	shm_toc_estimate_chunk(&context->estimator, mul_size(LINK_PARALLEL_QUEUE, context->nworkers));
 	shm_toc_estimate_keys(&context->estimator, 1);
-	(void) visit_scan(desc->planstate, &visit);
+	if (task->deal)
+	{
+		shm_toc_estimate_chunk(&context->estimator, mul_size(LINK_PARALLEL_ROWS, context->nworkers));
+		shm_toc_estimate_keys(&context->estimator, 1);
+	}
+	else
+		(void) visit_scan(desc->planstate, &visit);
 
 	InitializeParallelDSM(context);
 	if (context->seg == NULL)
@@ -257,6 +296,7 @@ link_parallel_begin(int workers, QueryDesc *desc, const LinkParallelTask *task)
 	shared = shm_toc_allocate(context->toc, sizeof(LinkParallelShared));
 	pg_atomic_init_u32(&shared->next, 0);
 	shared->link_id = task->row->id;
+	shared->deal = task->deal;
 	strlcpy(shared->owner, owner, sizeof(shared->owner));
 	shm_toc_insert(context->toc, LINK_PARALLEL_KEY_SHARED, shared);
 	parallel->shared = shared;
@@ -266,12 +306,23 @@ link_parallel_begin(int workers, QueryDesc *desc, const LinkParallelTask *task)
 	insert_text(context, LINK_PARALLEL_KEY_PLAN, plan);
 	make_queues(parallel);
 	visit.estimate = false;
-	(void) visit_scan(desc->planstate, &visit);
+	if (task->deal)
+		make_row_queues(parallel);
+	else
+		(void) visit_scan(desc->planstate, &visit);
 
 	LaunchParallelWorkers(context);
 	for (int i = 0; i < context->nworkers_launched; i++)
 		shm_mq_set_handle(parallel->queues[i], context->worker[i].bgwhandle);
+	if (parallel->dealer)
+		link_dealer_start(parallel->dealer, context);
 	return parallel;
+}
+
+DestReceiver *
+link_parallel_receiver(LinkParallel *parallel, DestReceiver *own)
+{
+	return parallel->dealer ? link_dealer_receiver(parallel->dealer, own) : own;
 }
 
 bool
@@ -306,6 +357,8 @@ receive_all(LinkParallel *parallel, LinkObjectSet *set, bool nowait)
 void
 link_parallel_collect(LinkParallel *parallel, LinkObjectSet *set)
 {
+	if (parallel->dealer)
+		link_dealer_end(parallel->dealer);
 	receive_all(parallel, set, false);
 	WaitForParallelWorkersToFinish(parallel->context);
 }

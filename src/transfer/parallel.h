@@ -3,10 +3,11 @@
  * parallel.h
  *	  An export by several processes.
  *
- * A scan of a table, or of the partitions of one, is shared out: each process
- * reads blocks of its own, formats them, compresses them and sends them to
- * objects of its own.  The leader takes part, and publishes what all of them
- * have prepared.
+ * Each process formats rows, compresses them and sends them to objects of its
+ * own; the leader takes part, and publishes what all of them have prepared.  A
+ * scan of a table, or of the partitions of one, is shared out: each process reads
+ * blocks of its own.  The rows of another query come from the leader, who deals
+ * them out (deal.c).
  *
  *-------------------------------------------------------------------------
  */
@@ -26,10 +27,11 @@ typedef struct LinkParallel LinkParallel;
 
 /*
  * How many workers, besides the leader, an export is worth: 'wanted' processes
- * (-1: by the size of what is read, as for core's parallel scans), none if the
- * plan cannot be shared out.  Prepares the plan for being shared, if so.
+ * (-1: by the size of what is read, as for core's parallel scans, and none for
+ * other queries), none if workers may not see what the query sees.  *deal: the
+ * leader runs the query; else the plan is prepared for being shared.
  */
-extern int link_parallel_workers(LinkSelect *select, int wanted);
+extern int link_parallel_workers(LinkSelect *select, int wanted, bool *deal);
 
 /* All that a worker is told. */
 typedef struct LinkParallelTask
@@ -39,6 +41,7 @@ typedef struct LinkParallelTask
 	List	   *options;		/* as transfer.h describes them */
 	const char *query;			/* text */
 	PlannedStmt *plan;
+	bool		deal;			/* the leader runs it */
 } LinkParallelTask;
 
 /*
@@ -47,6 +50,12 @@ typedef struct LinkParallelTask
  * is in parallel mode.
  */
 extern LinkParallel *link_parallel_begin(int workers, QueryDesc *desc, const LinkParallelTask *task);
+
+/*
+ * The leader is to deal: what takes the query's rows, and gives those that the
+ * workers are too busy for to 'own'.  Else 'own' itself.
+ */
+extern DestReceiver *link_parallel_receiver(LinkParallel *parallel, DestReceiver *own);
 
 /* Has it started none? */
 extern bool link_parallel_alone(const LinkParallel *parallel);

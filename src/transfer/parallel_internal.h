@@ -21,9 +21,13 @@
 #define LINK_PARALLEL_KEY_QUERY		UINT64CONST(0xB000000000000004)
 #define LINK_PARALLEL_KEY_PLAN		UINT64CONST(0xB000000000000005)
 #define LINK_PARALLEL_KEY_QUEUES	UINT64CONST(0xB000000000000006)
+#define LINK_PARALLEL_KEY_ROWS		UINT64CONST(0xB000000000000007)
 
 /* Bytes of a queue, through which a worker tells what it has prepared. */
 #define LINK_PARALLEL_QUEUE 65536
+
+/* And of one through which it is given rows; as of core's Gather. */
+#define LINK_PARALLEL_ROWS 65536
 
 /* No secret is here: a worker finds the link by its id, and opens it by itself (INTERNALS B11). */
 typedef struct LinkParallelShared
@@ -31,6 +35,7 @@ typedef struct LinkParallelShared
 	pg_atomic_uint32 next;		/* number of the next object */
 	int64		link_id;
 	char		owner[LINK_JOURNAL_OWNER_SIZE];	/* of all records of uploads */
+	bool		deal;			/* rows come from the leader */
 } LinkParallelShared;
 
 #endif							/* LINK_PARALLEL_INTERNAL_H */

@@ -69,6 +69,48 @@ send_to_leader(void *arg, const char *data, Size size)
 				 errmsg("the leader of a parallel export has gone")));
 }
 
+/* Run the plan, whose scans are shared. */
+static void
+share_plan(PlannedStmt *plan, const char *query, ParallelWorkerContext *context,
+		   LinkDelivery *delivery, LinkObjectSet *set)
+{
+	QueryDesc  *desc = CreateQueryDesc(plan, query, GetActiveSnapshot(), InvalidSnapshot,
+									   link_delivery_receiver(delivery), NULL, NULL, 0);
+
+	ExecutorStart(desc, 0);
+	(void) join_scan(desc->planstate, context);
+	link_delivery_to_objects(delivery, desc->tupDesc, set);
+	link_executor_run(desc);
+	ExecutorFinish(desc);
+	ExecutorEnd(desc);
+	FreeQueryDesc(desc);
+}
+
+/* Take what the leader deals; of the plan only what its rows look like matters. */
+static void
+take_rows(shm_mq *queue, dsm_segment *segment, PlannedStmt *plan, LinkDelivery *delivery, LinkObjectSet *set)
+{
+	TupleDesc	desc = ExecCleanTypeFromTL(plan->planTree->targetlist);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
+	DestReceiver *receiver = link_delivery_receiver(delivery);
+	shm_mq_handle *handle;
+	Size		size;
+	void	   *data;
+
+	shm_mq_set_receiver(queue, MyProc);
+	handle = shm_mq_attach(queue, segment, NULL);
+	link_delivery_to_objects(delivery, desc, set);
+	while (shm_mq_receive(handle, &size, &data, false) == SHM_MQ_SUCCESS)
+	{
+		Assert(size == ((MinimalTuple) data)->t_len);
+		ExecStoreMinimalTuple(data, slot, false);
+		receiver->receiveSlot(slot, receiver);
+		ExecClearTuple(slot);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	shm_mq_detach(handle);
+}
+
 /* before_shmem_exit: nothing is left here of a worker that has handed over all it had. */
 static void
 undo(int code, Datum arg)
@@ -93,7 +135,6 @@ link_parallel_worker_main(dsm_segment *segment, shm_toc *toc)
 	LinkDelivery *delivery;
 	LinkSession *session;
 	LinkObjectSet *set;
-	QueryDesc  *desc;
 	ToLeader	leader;
 
 	shm_mq_set_sender(queue, MyProc);
@@ -107,16 +148,15 @@ link_parallel_worker_main(dsm_segment *segment, shm_toc *toc)
 	before_shmem_exit(undo, PointerGetDatum(set));
 
 	delivery = link_delivery_begin(&wanted, &format);
-	desc = CreateQueryDesc(plan, query, GetActiveSnapshot(), InvalidSnapshot,
-						   link_delivery_receiver(delivery), NULL, NULL, 0);
-	ExecutorStart(desc, 0);
-	(void) join_scan(desc->planstate, &context);
-	link_delivery_to_objects(delivery, desc->tupDesc, set);
-	link_executor_run(desc);
+	if (shared->deal)
+	{
+		char	   *rows = shm_toc_lookup(toc, LINK_PARALLEL_KEY_ROWS, false);
+
+		take_rows((shm_mq *) (rows + ParallelWorkerNumber * LINK_PARALLEL_ROWS), segment, plan, delivery, set);
+	}
+	else
+		share_plan(plan, query, &context, delivery, set);
 	link_delivery_end(delivery, false);
-	ExecutorFinish(desc);
-	ExecutorEnd(desc);
-	FreeQueryDesc(desc);
 
 	link_objects_send(set, send_to_leader, &leader);
 	cancel_before_shmem_exit(undo, PointerGetDatum(set));

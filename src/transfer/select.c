@@ -193,7 +193,7 @@ link_select_plan(Query *query, const char *text)
 {
 	LinkSelect	select;
 
-	select.parallel_safe = max_parallel_hazard(query) == PROPARALLEL_SAFE;
+	select.hazard = max_parallel_hazard(query);
 	select.plan = pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, NULL);
 
 	/* Locks are in the plan wherever the query has them, views included. */

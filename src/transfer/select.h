@@ -35,7 +35,8 @@ extern RawStmt *link_select_partition(RawStmt *statement, const char *text, List
 typedef struct LinkSelect
 {
 	PlannedStmt *plan;
-	bool		parallel_safe;	/* every process of a parallel query may run any part of it */
+	char		hazard;			/* PROPARALLEL_SAFE: any process may run any part of it; _RESTRICTED: the
+								 * leader of others may */
 } LinkSelect;
 
 extern LinkSelect link_select_plan(Query *query, const char *text);

@@ -122,12 +122,32 @@ $busy->query_safe("SET debug_parallel_query = on") if $node->pg_version >= 16;
 }
 $busy->quit;
 
-# What cannot be shared out is written by one.
-sql('CREATE TABLE counted (n int); CREATE SEQUENCE s');
-foreach my $query ('SELECT * FROM t ORDER BY id', 'SELECT count(*) FROM t', 'SELECT id, nextval($s$s$s$) FROM t LIMIT 10', 'SELECT * FROM t JOIN same USING (id)', 'VALUES (1)', 'SELECT * FROM t LIMIT 5')
+# The rows of other queries are dealt out.
+foreach my $query ('SELECT * FROM t ORDER BY id', 'SELECT t.* FROM t JOIN (SELECT id FROM t) u USING (id)', 'TABLE t UNION ALL SELECT 1, NULL, NULL, NULL WHERE random() < 0', 'WITH w AS MATERIALIZED (TABLE t) TABLE w')
 {
-	is(() = parallel_export('fs', 'serial', $query, ', overwrite => true') =~ /^serial\|/mg, 1, "one process: $query");
+	foreach my $where ([ 'fs', 'dealt/' ], [ 's3', 'objects/dealt/' ])
+	{
+		my ($link, $folder) = @$where;
+		my @lines = split /\n/, parallel_export($link, "${folder}t", $query, ', overwrite => true');
+		is(scalar @lines, 3, "$link, dealt out: $query");
+		is(sql("SELECT loaded('${folder}t_*', link => '$link')"), '300000 rows, 0 differ', '... every row once');
+		sql("SELECT link.remove_file('$link', path) FROM link.list_files('$link', '$folder')");
+	}
 }
+parallel_export('fs', 'dealt/o', 'SELECT id, ROW(id, name) FROM t ORDER BY id');
+is(sql("SELECT bool_and(ordered) FROM (SELECT a < lead(a, 1, a + 1) OVER (PARTITION BY path ORDER BY n) AS ordered FROM (SELECT path, ordinality AS n, split_part(line, E'\\t', 1)::int AS a
+	FROM link.list_files('fs', 'dealt/'), regexp_split_to_table(rtrim(convert_from(link.read_file('fs', path), 'UTF8'), E'\\n'), E'\\n') WITH ORDINALITY r(line)) l) o"), 't', 'order is kept within an object');
+is(sql("SELECT count(*), count(DISTINCT a) FROM link.select_from('fs', 'dealt/') AS f(a int, b text) WHERE b = '(' || a || ',' || md5(a::text) || ')'"), '300000|300000', 'anonymous rows');
+sql("SELECT link.select_into('SELECT repeat(name, 3000) AS v FROM t WHERE id <= 300 ORDER BY id', 'fs', 'dealt/large', parallel => 3)");
+is(sql("SELECT count(DISTINCT v), sum(length(v)) FROM link.select_from('fs', 'dealt/large_*') AS f(v text)"), '300|' . 300 * 32 * 3000, 'rows larger than a queue');
+
+# Or written by one, where no other may see what the query sees.
+sql('CREATE TABLE counted (n int); CREATE SEQUENCE s');
+foreach my $query ('SELECT id, nextval($s$s$s$) FROM t LIMIT 10', 'VALUES (1)', 'SELECT count(*) FROM t')
+{
+	is(() = parallel_export('fs', 'serial', $query, ', overwrite => true') =~ /^serial/mg, 1, "one object: $query");
+}
+is(sql("SET max_parallel_workers_per_gather = 2; SELECT count(*) FROM link.select_into('SELECT * FROM t ORDER BY id', 'fs', 'unasked')"), 1, 'one process unless asked for more');
 is(sql("CREATE TEMP TABLE mine AS TABLE t; SELECT count(*) FROM link.select_into('TABLE mine', 'fs', 'temporary', parallel => 3)") =~ s/.*\n//r, 1, 'one process: a temporary table');
 
 # A condition, columns that are computed, partitions, row security, a function of the caller's.
@@ -178,23 +198,27 @@ leaves_nothing('the last row', '22012', 'SELECT id, 1 / (id - 300000) FROM t', '
 leaves_nothing('a row of some process', '22012', 'SELECT id, 1 / (id - 299999), repeat(name, 100) FROM t', 'parallel => 3');
 leaves_nothing('the last object', '22012', 'SELECT id, 1 / (id - 300000) FROM t', 'parallel => 1, file_size => 100000');
 leaves_nothing('many columns, several processes', '22012', 'SELECT *, 1 / (id - 1), repeat(name, 300) FROM t', 'parallel => 3');
+leaves_nothing('a query whose rows are dealt out', '22012', 'SELECT id, 1 / (id - 250000), repeat(name, 100) FROM t ORDER BY id', 'parallel => 3');
+leaves_nothing('what a worker formats', '22P05', q{SELECT id, repeat(name, 100), CASE WHEN id = 250000 THEN U&'\\4e2d' END FROM t ORDER BY id}, q{parallel => 3, encoding => 'LATIN1'});
 leaves_nothing('FOR UPDATE', '0A000', 'SELECT * FROM t FOR UPDATE', 'parallel => 3');
 
 # Cancelled, and terminated, while all processes are at it.
 foreach my $how ('cancel', 'terminate')
 {
-	foreach my $link ('fs', 's3')
+	foreach my $kind ('fs', 's3', 'dealt')
 	{
+		my $from = $kind eq 'dealt' ? '(TABLE t UNION ALL SELECT 0, NULL, 0, NULL) u' : 't';
+		my $link = $kind eq 'fs' ? 'fs' : 's3';
 		my $path = ($link eq 's3' ? 'objects/' : '') . 'cancelled/t';
 		my ($err, $timer) = ('', IPC::Run::timer(60));
 		my $h = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
-				"SELECT link.select_into('SELECT *, repeat(name, 1000), pg_sleep(0.00001) FROM t', '$link', '$path', parallel => 3) /* victim */" ], '>', '/dev/null', '2>', \$err, $timer);
+				"SELECT link.select_into('SELECT *, repeat(name, 1000), pg_sleep(0.00001) FROM $from', '$link', '$path', parallel => 3) /* victim */" ], '>', '/dev/null', '2>', \$err, $timer);
 		$node->poll_query_until('postgres', "SELECT count(*) >= 2 FROM pg_stat_activity WHERE backend_type = 'parallel worker'") or die 'no workers';
 		sleep 1;
 		my $start = time;
 		sql("SELECT pg_${how}_backend(pid) FROM pg_stat_activity WHERE query LIKE '%victim%' AND backend_type = 'client backend' AND pid <> pg_backend_pid()");
 		$h->finish;
-		cmp_ok(time - $start, '<', 3, "$link, $how: soon");
+		cmp_ok(time - $start, '<', 3, "$kind, $how: soon");
 		$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'parallel worker'") or die 'workers stay';
 		is(join('', ($link eq 's3' ? grep { /cancelled/ } bucket_keys('objects') : files('cancelled/*'))), '', '... nothing is visible');
 		sql("SELECT link.abort_uploads('$link')") if $how eq 'terminate';	# its own process had no time
