@@ -176,6 +176,10 @@ export(const LinkCopy *copy, const char *query, const LinkName *link, const char
 
 	select = copy ? link_copy_to_plan(copy, &wanted) : plan_text(query, wanted.partition_by);
 	delivery = link_delivery_begin(&wanted, &format);
+
+	/* who has not asked for several objects gets the one that is named, however large the table is */
+	if (wanted.parallel < 0 && wanted.file_size == 0)
+		wanted.parallel = 1;
 	if (row->provider && (row->provider->features & LINK_IS_STREAM) == 0 && wanted.partition_by == NIL)
 		workers = link_parallel_workers(&select, wanted.parallel, &deal);
 	desc = link_select_start(select.plan, query, link_delivery_receiver(delivery));

@@ -26,7 +26,7 @@ typedef struct LinkTransferOptions
 	int64		file_size;		/* export: bytes at which an object ends with its row, 0: never */
 	List	   *partition_by;	/* export: String, columns that become folders */
 	bool		manifest;		/* export */
-	int			parallel;		/* export: processes at most, -1: as many as the size is worth */
+	int			parallel;		/* export: processes at most, -1: not given */
 	const char *key;			/* export to a stream: column that gives the key of a message, or NULL */
 	bool		header;			/* a header line was asked for */
 	int64		skip;			/* load: physical lines to leave out at the start of each object */

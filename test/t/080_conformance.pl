@@ -208,6 +208,9 @@ sub left
 	my ($node, $p, $path) = @_;
 	my @left;
 	push @left, 'visible' if sql($node, "SELECT count(*) FROM link.list_files('$p->{link}', " . quote($path) . ')') ne '0';
+
+	# what was sent and not answered stays on record, for the next use of the link to look again
+	sql($node, "SELECT link.abort_uploads('$p->{link}')") if () = records($node);
 	push @left, 'on record' if () = records($node);
 	push @left, 'unfinished' if $p->{left} && (() = $p->{left}->());
 	return @left ? join(' ', @left) : 'nothing left';

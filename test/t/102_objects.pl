@@ -104,9 +104,10 @@ foreach my $where ([ 'fs', 'p/t.csv', 'p/t_*.csv' ], [ 's3', 'objects/p/t.csv', 
 is(sql("SELECT bool_and(ordered) FROM (SELECT a < lead(a, 1, a + 1) OVER (ORDER BY n) AS ordered FROM (SELECT row_number() OVER () AS n, split_part(line, E'\\t', 1)::int AS a
 	FROM regexp_split_to_table(rtrim(convert_from(link.read_file('fs', 'p/t_0000.csv'), 'UTF8'), E'\\n'), E'\\n') line) l) o"), 't', 'order is kept within an object');
 
-# By default as many as core's own scan would have.
-like(sql("SELECT count(*) FROM link.select_into('TABLE t', 'fs', 'd/t')"), qr/^[23]$/, 'by default, by the size of the table');
-is(sql("SET max_parallel_workers_per_gather = 0; SELECT path FROM link.select_into('TABLE t', 'fs', 'd/one')"), 'd/one', '... or one');
+# By default one, and as many as core's own scan would have where there are several objects anyway.
+is(sql("SELECT path FROM link.select_into('TABLE t', 'fs', 'd/one')"), 'd/one', 'one object, unless more are asked for');
+like(sql("SELECT count(*) FROM link.select_into('TABLE t', 'fs', 'd/t', file_size => 1000000000)"), qr/^[23]$/, 'by the size of the table where files are cut');
+is(sql("SET max_parallel_workers_per_gather = 0; SELECT path FROM link.select_into('TABLE t', 'fs', 'd/cut', file_size => 1000000000)"), 'd/cut_0000', '... or one');
 is(sql("SELECT path FROM link.select_into('TABLE t', 'fs', 'd/one', parallel => 1, overwrite => true)"), 'd/one', 'one that is asked for');
 is(sql("SET max_parallel_workers = 0; SELECT path FROM link.select_into('TABLE t', 'fs', 'd/none', parallel => 4)"), 'd/none', 'none to be had');
 my $busy = $node->background_psql('postgres');
