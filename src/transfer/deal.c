@@ -78,10 +78,8 @@ deal(LinkDealer *dealer, TupleTableSlot *slot)
 		if (!try_send(hand, tuple, true))
 		{
 			/* it must be sent again as it is: a copy, since the slot goes on */
-			MemoryContext caller = MemoryContextSwitchTo(dealer->context);
-
-			hand->begun = heap_copy_minimal_tuple(tuple);
-			MemoryContextSwitchTo(caller);
+			hand->begun = MemoryContextAlloc(dealer->context, tuple->t_len);
+			memcpy(hand->begun, tuple, tuple->t_len);
 		}
 		if (shouldFree)
 			heap_free_minimal_tuple(tuple);
