@@ -10,6 +10,7 @@
     counts    real answers, until one says that there are 2^31-1 brokers
     large     an answer of 64 MB
     endless   begins an answer of 16 MB and never ends it
+    closes    greets, and closes the connection at the first question
     silent    takes all and says nothing
 
 Listens on 127.0.0.1 and prints "port N"; the log has a line for each connection.
@@ -66,12 +67,14 @@ def serve(connection):
                 while True:
                     connection.sendall(b"x" * 1024)
                     time.sleep(0.1)
-            elif HOW == "counts" and key == API_VERSIONS:
-                error, ranges = (0, ((0, 0, 8), (1, 0, 11), (3, 0, 4), (API_VERSIONS, 0, 2)))
+            elif HOW in ("counts", "closes") and key == API_VERSIONS:
+                ranges = ((0, 0, 8), (1, 0, 11), (3, 0, 4), (API_VERSIONS, 0, 2))
                 error = 0 if version <= 2 else 35
                 body = struct.pack(">hi", error, len(ranges)) + b"".join(struct.pack(">hhh", *r) for r in ranges)
                 body += struct.pack(">i", 0) if version in (1, 2) else b""
                 connection.sendall(struct.pack(">ii", len(body) + 4, correlation) + body)
+            elif HOW == "closes":
+                return
             elif HOW == "counts":
                 body = struct.pack(">ii", 0, 0x7FFFFFFF) + b"\x7f" * 100
                 connection.sendall(struct.pack(">ii", len(body) + 4, correlation) + body)

@@ -163,7 +163,7 @@ is(join(' ', states(map { [ '{"sasl.username":"u","sasl.password":"p"}', JSON::P
 my $n = $ENV{LINK_TEST_LONG} ? 200 : 30;
 foreach (1 .. $n)
 {
-	my ($out, $timer) = ('', IPC::Run::timer(60));
+	my ($out, $timer) = ('', IPC::Run::timeout(60));
 	my $h = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c',
 			"SELECT link.select_into('SELECT generate_series(1, 100000000)', 'k', 'many') /* victim */" ], '>', \$out, '2>&1', $timer);
 	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '%victim%' AND pid <> pg_backend_pid()");

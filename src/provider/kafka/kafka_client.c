@@ -408,8 +408,9 @@ take_note(LinkKafkaSession *session, rd_kafka_event_t *event)
 				rd_kafka_event_error_is_fatal(event))
 				return false;
 
-			/* what follows from a refused login says less */
-			if (session->login_refused)
+			/* what follows from a refused login says less, and that all are down says nothing */
+			if (session->login_refused ||
+				(rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && session->trouble[0]))
 				return true;
 			session->login_refused = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__AUTHENTICATION;
 			note_trouble(session, rd_kafka_event_error_string(event));
