@@ -198,6 +198,7 @@ C
 		if [ "$kind" = kerberos ]; then
 			cat <<C
 dfs.block.access.token.enable true
+dfs.namenode.delegation.token.renew-interval 15000
 dfs.namenode.kerberos.principal hdfs/localhost@$LINK_KERBEROS_REALM
 dfs.namenode.keytab.file $LINK_KERBEROS_FOLDER/hdfs.keytab
 dfs.datanode.kerberos.principal hdfs/localhost@$LINK_KERBEROS_REALM

@@ -13,6 +13,7 @@ use Time::HiRes qw(time sleep);
 need_service('kerberos');
 need_service('hdfs');
 need_service('hdfs_kerberos');
+need_service('hdfs_ha');
 
 my $node = new_node('hdfs_faults', conf => "link.allowed_hosts = 'http://localhost http://127.0.0.1'\n"
 	  . "link.retry_timeout = '3s'\nlink.file_roots = '$ENV{LINK_KERBEROS_FOLDER}'\n");
@@ -47,12 +48,13 @@ sub begin
 }
 sub activity { my ($run, $what) = @_; return sql("SELECT $what FROM pg_stat_activity WHERE application_name = '$run->{name}'") }
 
-# interrupted(HOW, SQL): the seconds that it takes to end a statement that has waited for one.
+# interrupted(HOW, SQL, AFTER): the seconds that it takes to end a statement that has waited for some, one if not said.
 sub interrupted
 {
-	my ($how, $sql) = @_;
+	my ($how, $sql, $after) = @_;
+	$after //= 1;
 	my $run = begin($sql);
-	wait_for('the statement', sub { activity($run, "query_start < clock_timestamp() - interval '1s'") eq 't' });
+	wait_for('the statement', sub { activity($run, "query_start < clock_timestamp() - interval '${after}s'") eq 't' });
 	my $pid = activity($run, 'pid');
 	my ($said, $took) = timed(sub { sql("SELECT pg_${how}_backend($pid)"); $run->{end}->() });
 	like($said, $how eq 'cancel' ? qr/ERROR:  57014/ : qr/FATAL:  57P01/, "$how: it ends by that");
@@ -132,7 +134,7 @@ sub load { my ($retry, $link) = @_; $link //= 'h'; return "SET link.retry_timeou
 sub export { my ($retry, $name, $link) = @_; $link //= 'h'; return "SET link.retry_timeout = '$retry'; SELECT rows FROM link.select_into(\$\$" . rows(24000) . "\$\$, '$link', '$d/$name')" }
 sub is_loaded { my ($what) = @_; is(sql("SELECT count(*) || ' ' || sum(hashtextextended(r, 0)) FROM t; TRUNCATE t"), $all, $what) }
 sub is_left { my ($names, $what) = @_; is(join(' ', sort map { $_->{pathSuffix} } @{ JSON::PP::decode_json(web('GET', "$d?op=LISTSTATUS"))->{FileStatuses}{FileStatus} }), $names, $what) }
-sub web { my ($method, $what) = @_; my $out = ''; IPC::Run::run([ 'curl', '-sS', '--noproxy', '*', '-X', $method, "$ENV{LINK_HDFS_ENDPOINT}/webhdfs/v1$what&user.name=hdfs" ], '>', \$out); return $out }
+sub web { my ($method, $what) = @_; my $out = ''; IPC::Run::run([ 'curl', '-sS', '--noproxy', '*', '-X', $method, "$ENV{LINK_HDFS_ENDPOINT}/webhdfs/v1$what&user.name=tester" ], '>', \$out); return $out }
 sub lives { hdfs('hdfs_up', $ENV{LINK_HDFS_FOLDER}, @_) }
 sub dies { hdfs('hdfs_kill', $ENV{LINK_HDFS_FOLDER}, @_) }
 make_link($node, 'h', 'HDFS', { user => 'tester' }, { webhdfs_url => $ENV{LINK_HDFS_ENDPOINT}, connect_timeout => $soon, request_timeout => $soon });
@@ -240,12 +242,24 @@ foreach my $frozen ('dn', 'nn1')
 	like($w->[0], qr/ERROR:  58030:.*could not write/, "$frozen frozen: a write fails");
 	cmp_ok($w->[1], '<', 10, 'in time');
 	cmp_ok(interrupted($_, 'SET link.request_timeout = 60000; ' . load('60s')), '<', 1, "$frozen frozen: a $_ of a read is quick") foreach 'cancel', 'terminate';
-	cmp_ok(interrupted($_, export('3s', "f$frozen$_")), '<', 1, "$frozen frozen: a $_ of a write is quick") foreach 'cancel', 'terminate';
+	# the first one soon, while it takes back what others have left
+	cmp_ok(interrupted($_, export('3s', "f$frozen$_"), $_ eq 'cancel' ? 0.3 : 1), '<', 1, "$frozen frozen: a $_ of a write is quick") foreach 'cancel', 'terminate';
 	$thaw->();
 	sleep 2;					# what they were sent meanwhile is done now
 	is(sql("SELECT link.write_file('h', '$d/g', 'x', overwrite => true)"), '', 'then the next works');
 	is_left('a big c c2 g names', 'and takes back what came late');
 }
+
+# A pair of namenodes: the active one dies, the other takes over; the datanode is restarted too, so that the read has to ask.
+make_link($node, 'pair', 'HDFS', { user => 'tester' }, { webhdfs_url => [ @ENV{qw(LINK_HDFS_HA_ENDPOINT LINK_HDFS_HA_ENDPOINT2)} ] });
+sql("SELECT link.select_into(\$\$" . rows(8000) . "\$\$, 'pair', '$d/big')");
+($r, $w) = in_the_middle(sub {
+		hdfs($_->[0], $ENV{LINK_HDFS_HA_FOLDER}, @$_[1 .. $#$_]) foreach [ 'hdfs_kill', 'dn' ], [ 'hdfs_kill', 'nn1' ], ['hdfs_failover'], [ 'hdfs_up', 'dn' ] },
+	load('60s', 'pair'), export('60s', 'a', 'pair'));
+is($r->[0], "40000\n", 'failover: a read goes on');
+is_loaded('and misses nothing');
+is($w->[0], "40000\n", 'and so does a write');
+is(sql("SELECT string_agg(size::text, ' ') FROM link.list_files('pair', '$d/')") =~ s/^(\d+) \g1$/same/r, 'same', 'of the same');
 
 wait_for('the end of the records', sub {
 		sql("SELECT link.write_file('h', '$d/g', 'x', overwrite => true)");
