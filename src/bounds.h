@@ -98,6 +98,9 @@
  */
 #define LINK_MAX_EMPTY_DIRECTORIES 10000
 
+/* From 1970 to the year 10000: servers may tell times that no timestamp holds. */
+#define LINK_MAX_SECONDS INT64CONST(253402300800)
+
 /*
  * ms between two looks at a link that is being used: REVOKE, DROP and new
  * credentials take effect within it, and it costs one index scan.

@@ -200,7 +200,7 @@ link_http_poll(LinkHttp *http)
 }
 
 bool
-link_http_attempt_once(LinkHttp *http, LinkHttpRequest *request, int timeout_ms)
+link_http_attempt_once(LinkHttp *http, LinkHttpRequest *request, int timeout_ms, bool stoppable)
 {
 	fuzz_expect(timeout_ms > 0);
 	return take_answer(request);

@@ -55,6 +55,14 @@ def created(r):
     r.answer(201, headers=['ETag: "e"'])
 
 
+def another_was_faster(r):
+    """There is a blob by now, for who asks whether there is."""
+    if r.header("if-none-match") == "*":
+        r.error(409, "BlobAlreadyExists")
+    else:
+        created(r)
+
+
 def forged_azure(r):
     r.answer(403, "<Error><Code>A\nFORGED line 1</Code><Message>\r\nFORGED line 2\t\u009b31m\u202e</Message></Error>",
              ["x-ms-request-id: \x1b[31mFORGED\x07\x08\x7f\x9b\xff", "x-ms-error-code: \x1bFORGED"])
@@ -218,6 +226,8 @@ def behaviours(elsewhere, secret):
         "az-descending": page(["p/b", "p/a"]),
         "az-odd-names": page(["p/../x", "p//x", "p/a", "p/a\nFORGED"]),
         "az-long-name": page(["p/" + "k" * 20000]),
+        "az-time": lambda r: r.answer(200, AZURE % ("<Blobs><Blob><Name>p/a</Name><Properties><Content-Length>1</Content-Length><Last-Modified>"
+                                                  "Mon, 27 Jul 2094009 12:28:53 GMT</Last-Modified></Properties></Blob></Blobs>")),
         "az-negative": page(["p/a"], size="-1"),
         "az-no-number": page(["p/a"], size="1e3"),
         "az-too-large": page(["p/a"], size="9223372036854775808"),
@@ -235,6 +245,7 @@ def behaviours(elsewhere, secret):
         "az-html-blob": writes(created, text(HTML)),
         "az-list-refused": writes(created, lambda r: r.error(400, "InvalidBlockList", "FORGED\nline")),
         "az-list-bomb": writes(created, lambda r: r.answer(400, '<!DOCTYPE x [<!ENTITY a "b">]><Error><Code>&a;</Code></Error>')),
+        "az-race": writes(lambda r: r.answer(201), another_was_faster),
         "az-forged": forged_azure,
         "az-redirect": lambda r: r.answer(307, headers=["Location: " + elsewhere + r.target]),
 

@@ -58,6 +58,7 @@ sub mode
 
 my %verbs = (
 	list => "SELECT path, size FROM link.list_files('LINK', 'PATH')",
+	times => "SELECT path, last_modified FROM link.list_files('LINK', 'PATH')",
 	read => "SELECT length(link.read_file('LINK', 'PATH'))",
 	load => "SELECT link.load_data('LINK', 'PATH', 'kept')",
 	check => "SELECT * FROM link.check_link('LINK', 'PATH')",
@@ -110,6 +111,7 @@ azure('az-descending', 'list', '08P01', qr/The keys of the listing do not ascend
 azure('az-long-name', 'list', '08P01', qr/A key of the listing is too long/);
 azure("az-$_", 'list', '08P01', qr/no name or no size/) for qw(negative no-number too-large no-name many);
 unlike(azure('az-odd-names', 'list', '08P01|00000', qr/./), qr/\.\.|p\/\/x/, 'names that no path may be are not listed');
+harm('azure', 'az-time/p/', 'times', '00000', qr{^az-time/p/a\|(?:-infinity)?$}m);
 azure("az-$_", 'list', '08P01', qr/not well-formed/) for qw(bomb external deep attributes huge cut more);
 azure($_, 'list', '08P01', qr/not well-formed/) for qw(html not-utf8);
 azure('az-html-block', 'export', '08P01', qr/does not say that the block was taken/);
@@ -117,6 +119,7 @@ azure('az-html-list', 'export', '08P01', qr/does not say that the object was mad
 azure('az-html-blob', 'write', '08P01', qr/does not say that the object was made/);
 azure('az-list-refused', 'export', '58030', qr/InvalidBlockList: FORGED\\x0aline/);
 azure('az-list-bomb', 'export', '58030', qr/HTTP 400/);
+azure('az-race', $_, '58P02', qr/already exists/) for qw(write export);
 azure('az-forged', $_, '42501', qr/HTTP 403.*request id \\x1b\[31mFORGED/) for qw(list read);
 azure('az-redirect', $_, '22023', qr/HTTP 307/) for qw(list read overwrite);
 azure("echo-$_", 'list', '42501', qr/it was \[<redacted>\]/) for 0 .. 4;
@@ -256,7 +259,7 @@ is(requests(qr{^GET /webhdfs/v1/h-list-repeats\?}m), 2, 'pages asked for');
 hdfs('h-list-nothing', '', 'list', '08P01', qr/does not go on/);
 hdfs('h-list-remaining', '', 'list', '08P01', qr/is no number that can be/);
 hdfs('h-list-signed', '', 'list', '00000', qr{^/h-list-signed/a\|5\n/h-list-signed/b\|5\n/h-list-signed/\xc3\xbc\|5$}m);
-hdfs('h-list-time', '', 'list', '00000', qr{^/h-list-time/a\|5$}m);
+hdfs('h-list-time', '', 'times', '00000', qr{^/h-list-time/a\|(?:-infinity)?$}m);
 hdfs('h-list-endless', '', 'list', '54000', qr/too many entries/, within => 20);
 hdfs('h-list-filtered', 'b', 'list', '57014', qr/statement timeout/, before => "SET statement_timeout = '2s';\n");
 hdfs('h-list-tree', '', 'list', '54000', qr/more than 10000 directories in a row/, within => 20);

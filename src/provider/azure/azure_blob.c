@@ -126,12 +126,7 @@ link_azure_read_page(LinkS3Request *request, LinkS3Page *page)
 		else if (strcmp(path, "/Blobs/Blob/Properties/Content-Length") == 0)
 			object->size = link_s3_size(text);
 		else if (strcmp(path, "/Blobs/Blob/Properties/Last-Modified") == 0)
-		{
-			time_t		time = curl_getdate(text, NULL);
-
-			if (time >= 0)
-				object->last_modified = time_t_to_timestamptz(time);
-		}
+			object->last_modified = link_s3_date(text);
 		else if (strcmp(path, "/Blobs/Blob/Properties/Etag") == 0)
 			object->etag = link_s3_unquote(text);
 		else if (strcmp(path, "/Blobs/Blob") == 0)

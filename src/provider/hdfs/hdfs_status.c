@@ -21,9 +21,6 @@
 #define TEMPORARY_PREFIX ".link-"
 #define TEMPORARY_SUFFIX ".tmp"
 
-/* From 1970 to the year 10000, and as long before. */
-#define MAX_SECONDS INT64CONST(253402300800)
-
 bool
 link_hdfs_is_temporary(const char *name)
 {
@@ -105,7 +102,7 @@ describe(const LinkHdfsStatus *status, LinkObject *object)
 	object->size = status->length;
 
 	/* anybody may set it to anything */
-	object->last_modified = seconds > MAX_SECONDS || seconds < -MAX_SECONDS ? DT_NOBEGIN :
+	object->last_modified = seconds > LINK_MAX_SECONDS || seconds < -LINK_MAX_SECONDS ? DT_NOBEGIN :
 		time_t_to_timestamptz(seconds) + (status->modified % 1000) * 1000;
 	object->etag = psprintf(INT64_FORMAT "-" INT64_FORMAT "-" INT64_FORMAT, status->modified,
 							status->length, status->id);

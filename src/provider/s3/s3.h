@@ -304,6 +304,9 @@ extern bool link_s3_decode_key(char *key, bool *has_nul);
 /* Of "2009-10-12T17:50:30.000Z"; DT_NOBEGIN if it is none. */
 extern TimestampTz link_s3_time(const char *text);
 
+/* Of "Mon, 12 Oct 2009 17:50:30 GMT" in a header (RFC 9110), or NULL; the same if it is none. */
+extern TimestampTz link_s3_date(const char *text);
+
 /* One page of a listing. */
 typedef struct LinkS3Page
 {

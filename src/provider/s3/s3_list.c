@@ -83,6 +83,14 @@ link_s3_time(const char *text)
 	return result;
 }
 
+TimestampTz
+link_s3_date(const char *text)
+{
+	time_t		time = text ? curl_getdate(text, NULL) : -1;
+
+	return time < 0 || time > LINK_MAX_SECONDS ? DT_NOBEGIN : time_t_to_timestamptz(time);
+}
+
 int64
 link_s3_size(const char *text)
 {

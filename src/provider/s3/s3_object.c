@@ -32,8 +32,6 @@ static void
 describe(LinkS3Request *request, LinkObject *object)
 {
 	const char *length = link_http_answer_header(&request->http, "content-length");
-	const char *modified = link_http_answer_header(&request->http, "last-modified");
-	time_t		time = modified ? curl_getdate(modified, NULL) : -1;
 	char	   *end;
 
 	memset(object, 0, sizeof(*object));
@@ -41,10 +39,7 @@ describe(LinkS3Request *request, LinkObject *object)
 	object->size = length ? strtoi64(length, &end, 10) : -1;
 	if (length == NULL || errno != 0 || end == length || *end != '\0' || object->size < 0)
 		link_s3_raise_protocol(request, "The answer to HEAD has no valid Content-Length.");
-	if (time < 0)
-		TIMESTAMP_NOBEGIN(object->last_modified);
-	else
-		object->last_modified = time_t_to_timestamptz(time);
+	object->last_modified = link_s3_date(link_http_answer_header(&request->http, "last-modified"));
 	object->etag = link_s3_unquote(link_http_answer_header(&request->http, "etag"));
 }
 

@@ -175,12 +175,11 @@ read_uploads(LinkS3Request *request, List **uploads)
 static bool
 clock_ahead(LinkS3Request *request, int64 *ahead)
 {
-	const char *date = link_http_answer_header(&request->http, "date");
-	time_t		now = date ? curl_getdate(date, NULL) : -1;
+	TimestampTz now = link_s3_date(link_http_answer_header(&request->http, "date"));
 
-	if (now == -1)
+	if (TIMESTAMP_NOT_FINITE(now))
 		return false;
-	*ahead = time_t_to_timestamptz(now) - GetCurrentTimestamp();
+	*ahead = now - GetCurrentTimestamp();
 	return true;
 }
 
