@@ -131,7 +131,7 @@ read_options(LinkSession *session, const LinkRow *row)
 		session->origin = pstrdup(origin);
 	session->owner = row->owner;
 	session->link_version = row->version;
-	session->checked = GetCurrentTimestamp();
+	session->checked = link_coarse_ms();
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(temporary);
 }
@@ -210,7 +210,7 @@ look_again(LinkSession *session)
 	MemoryContext caller;
 	LinkRow    *row;
 
-	if (!TimestampDifferenceExceeds(session->checked, GetCurrentTimestamp(), LINK_RECHECK_INTERVAL))
+	if (link_coarse_ms() - session->checked < LINK_RECHECK_INTERVAL)
 		return;
 	context = AllocSetContextCreate(CurrentMemoryContext, "link recheck", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(context);
@@ -229,7 +229,7 @@ look_again(LinkSession *session)
 		if (session->provider->ops->refresh)
 			session->provider->ops->refresh(session);
 	}
-	session->checked = GetCurrentTimestamp();
+	session->checked = link_coarse_ms();
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 }

@@ -33,6 +33,8 @@
 
 #include "postgres.h"
 
+#include <time.h>
+
 #include "datatype/timestamp.h"
 #include "lib/stringinfo.h"
 #include "nodes/pg_list.h"
@@ -55,6 +57,19 @@
 #define LINK_IS_STREAM		(1 << 4)	/* topics of messages, not objects */
 
 typedef struct LinkProviderOps LinkProviderOps;
+
+/*
+ * Milliseconds since some time, right to a few, of a clock that is cheap enough to
+ * be read with each row.
+ */
+static inline int64
+link_coarse_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (int64) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 typedef struct LinkProvider
 {
@@ -85,7 +100,7 @@ typedef struct LinkSession
 	char	   *origin;			/* what the credentials are bound to */
 	Oid			user;			/* who opened it */
 	uint32		demanded;		/* the rights that 'user' must go on holding */
-	TimestampTz checked;		/* when the row and these rights were last looked at */
+	int64		checked;		/* link_coarse_ms() of the last look at the row and these rights */
 	bool		reaped;			/* it has looked for uploads that others left behind */
 	MemoryContext context;		/* holds all of the above and the handles */
 } LinkSession;

@@ -31,8 +31,8 @@ typedef struct LinkKafkaWriter
 	bool		begun;			/* a transaction is open */
 	int64		unacknowledged;
 	int			timeout;		/* link_kafka_timeout() */
-	TimestampTz progress;		/* when the last report came, or nothing was missing */
-	TimestampTz looked;			/* when reports were taken last */
+	int64		progress;		/* link_coarse_ms() of the last report, or when nothing was missing */
+	int64		looked;			/* of the last look for reports */
 	rd_kafka_resp_err_t failed; /* first message that was refused */
 	int64	   *ends;			/* by partition: offset behind our last message, 0 if none */
 	int			n_ends;
@@ -178,7 +178,7 @@ poll_reports(LinkKafkaWriter *writer, bool wait, TimestampTz deadline)
  * gone silent is noticed here too, as a slow query may never fill the queue.
  */
 static void
-look_for_reports(LinkKafkaWriter *writer, TimestampTz now)
+look_for_reports(LinkKafkaWriter *writer, int64 now)
 {
 	LinkKafkaSession *session = (LinkKafkaSession *) writer->base.session;
 	int64		before = writer->unacknowledged;
@@ -188,7 +188,7 @@ look_for_reports(LinkKafkaWriter *writer, TimestampTz now)
 		;
 	if (writer->unacknowledged < before)
 		writer->progress = now;
-	else if (TimestampDifferenceExceeds(writer->progress, now, writer->timeout))
+	else if (now - writer->progress > writer->timeout)
 		link_kafka_raise(session, action(writer), RD_KAFKA_RESP_ERR__TIMED_OUT, NULL);
 }
 
@@ -197,8 +197,8 @@ link_kafka_write_message(LinkWriter *base, const char *key, Size key_size, const
 {
 	LinkKafkaWriter *writer = (LinkKafkaWriter *) base;
 	LinkKafkaSession *session = (LinkKafkaSession *) base->session;
-	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz deadline = TimestampTzPlusMilliseconds(now, writer->timeout);
+	int64		now = link_coarse_ms();
+	TimestampTz deadline = 0;
 
 	if (writer->unacknowledged == 0)
 		writer->progress = now;
@@ -209,10 +209,12 @@ link_kafka_write_message(LinkWriter *base, const char *key, Size key_size, const
 
 		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
 			link_kafka_raise(session, action(writer), code, NULL);
+		if (deadline == 0)
+			deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), writer->timeout);
 		if (!poll_reports(writer, true, deadline))
 			link_kafka_raise(session, action(writer), RD_KAFKA_RESP_ERR__TIMED_OUT, NULL);
 	}
-	if ((++writer->unacknowledged & 0xFFF) == 0 || TimestampDifferenceExceeds(writer->looked, now, LOOK_INTERVAL))
+	if ((++writer->unacknowledged & 0xFFF) == 0 || now - writer->looked >= LOOK_INTERVAL)
 		look_for_reports(writer, now);
 }
 
