@@ -18,7 +18,7 @@ DECLARE
 	result text; message text; state text; detail text; hint text; context text;
 BEGIN
 	EXECUTE statement;
-	SELECT 'ROWS ' || count(*) || ' ' || coalesce(string_agg(t::text || coalesce(pg_column_size(t.n), 0), E'\n'), '')
+	SELECT 'ROWS ' || count(*) || ' ' || coalesce(string_agg(t::text || coalesce(pg_column_size(t.n), 0), E'\n' ORDER BY t::text), '')
 		INTO result FROM t;
 	RAISE EXCEPTION USING errcode = 'ZZ999';
 EXCEPTION WHEN OTHERS THEN
