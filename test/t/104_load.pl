@@ -18,7 +18,7 @@ DECLARE
 	result text; message text; state text; detail text; hint text; context text;
 BEGIN
 	EXECUTE statement;
-	SELECT 'ROWS ' || count(*) || ' ' || coalesce(string_agg(t::text || coalesce(pg_column_size(t.n), 0), E'\n' ORDER BY t::text), '')
+	SELECT 'ROWS ' || count(*) || ' ' || coalesce(string_agg((t.*)::text || coalesce(pg_column_size(t.n), 0), E'\n' ORDER BY (t.*)::text), '')
 		INTO result FROM t;
 	RAISE EXCEPTION USING errcode = 'ZZ999';
 EXCEPTION WHEN OTHERS THEN
@@ -87,7 +87,7 @@ for my $i (0 .. $n - 1)
 my ($status, $out, $err) = $node->psql('postgres', $sql, timeout => 300);
 my @lines = split /\n/, $out;
 my %seen;
-$seen{$1}++ for $out =~ /^\d+\|t\|(.....)\|/mg;
+$seen{$_}++ for $out =~ /^\d+\|t\|(.....)\|/mg;
 is($err, '', 'every file was compared');
 is((grep { /^\d+\|t\|/ } @lines) + 0, $n, 'files give the same rows, or the same error') or diag(join("\n", (grep { /^\d+\|f\|/ } @lines)[ 0 .. 3 ]));
 cmp_ok($seen{$_} // 0, '>', 50, "of these, files with outcome $_") for ('ROWS ', '22P02', '22P04', '22007', '22021', '23514');
