@@ -96,6 +96,20 @@ link_wait_event(const char *name)
 #define link_copy_reject_limit(cstate) ((void) (cstate), (uint64) 0)
 #endif
 
+/* A marker for a column's default came with 16, FORCE_NULL and FORCE_NOT_NULL for all with 17. */
+#if PG_VERSION_NUM >= 160000
+#define link_copy_has_default_marker(opts) ((opts)->default_print != NULL)
+#else
+#define link_copy_has_default_marker(opts) false
+#endif
+#if PG_VERSION_NUM >= 170000
+#define link_copy_forces_nulls(opts) \
+	((opts)->force_null != NIL || (opts)->force_null_all || \
+	 (opts)->force_notnull != NIL || (opts)->force_notnull_all)
+#else
+#define link_copy_forces_nulls(opts) ((opts)->force_null != NIL || (opts)->force_notnull != NIL)
+#endif
+
 /*
  * The rights that a command needs on its table: fields requiredPerms and
  * insertedCols, and the check that throws.  16 moved them out of the range

@@ -24,6 +24,7 @@
 #include "errors.h"
 #include "format/format.h"
 #include "format/json_lines.h"
+#include "format/shortcut.h"
 #include "transfer/load.h"
 #include "transfer/progress.h"
 #include "transfer/source.h"
@@ -41,6 +42,8 @@ typedef struct Reading
 	LinkJsonLines *json;
 	const char *rest;			/* of the line that was made last */
 	Size		rest_len;
+
+	LinkShortcut *shortcut;		/* text and csv, or NULL: COPY is given the bytes */
 } Reading;
 
 static Reading *current = NULL;
@@ -83,6 +86,8 @@ read_current(void *to, int at_least, int at_most)
 {
 	if (current->json)
 		return read_json(current, to, at_most);
+	if (current->shortcut)
+		return link_shortcut_read(current->shortcut, to, at_most);
 	return (int) link_source_read(current->source, to, at_most);
 }
 
@@ -174,6 +179,8 @@ load_object(LinkSession *session, const LinkLoad *load, LinkSource *source, Link
 											 load->columns, copy_options);
 
 		reading.cstate = cstate;
+		if (!load->options->json)
+			reading.shortcut = link_shortcut_begin(cstate, read_source, source);
 		if (link_source_size(source) >= 0)
 			link_progress_bytes_total(link_source_size(source));
 		load->take_rows(cstate, result, load->arg);
