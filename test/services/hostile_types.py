@@ -16,6 +16,10 @@ HTML = "<html><body>Sign in to continue: true</body></html>"
 
 # ---- Azure ----
 
+# made once: it takes longer than a client waits
+ATTRIBUTES = "<EnumerationResults %s/>" % " ".join('a%x=""' % n for n in range(1000000))
+
+
 def blobs(names=(), marker="", size="1"):
     return AZURE % ("<Blobs>" + "".join("<Blob><Name>%s</Name><Properties><Content-Length>%s</Content-Length></Properties></Blob>" % (n, size)
                                         for n in names) + "</Blobs><NextMarker>%s</NextMarker>" % marker)
@@ -235,7 +239,7 @@ def behaviours(elsewhere, secret):
         "az-bomb": azure_bomb,
         "az-external": lambda r: r.answer(200, '<!DOCTYPE x SYSTEM "http://%s/external-fetched">' % r.header("host") + blobs()),
         "az-deep": lambda r: r.answer(200, AZURE % ("<a>" * 500000 + "</a>" * 500000)),
-        "az-attributes": lambda r: r.answer(200, "<EnumerationResults %s/>" % " ".join('a%x=""' % n for n in range(1000000))),
+        "az-attributes": lambda r: r.answer(200, ATTRIBUTES),
         "az-huge": lambda r: r.answer(200, AZURE % ("FORGED " + "x" * 9000000)),
         "az-cut": lambda r: r.answer(200, blobs(["p/a"])[:-5]),
         "az-more": lambda r: r.answer(200, blobs(["p/a"]) + " " * 4000 + "<x>"),
