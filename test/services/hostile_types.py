@@ -16,6 +16,10 @@ HTML = "<html><body>Sign in to continue: true</body></html>"
 
 # ---- Azure ----
 
+# made once: it takes longer than a client waits
+ATTRIBUTES = "<EnumerationResults %s/>" % " ".join('a%x=""' % n for n in range(1000000))
+
+
 def blobs(names=(), marker="", size="1"):
     return AZURE % ("<Blobs>" + "".join("<Blob><Name>%s</Name><Properties><Content-Length>%s</Content-Length></Properties></Blob>" % (n, size)
                                         for n in names) + "</Blobs><NextMarker>%s</NextMarker>" % marker)
@@ -168,6 +172,22 @@ def hdfs(length=5, open=None, create=None, append=None, rename="", delete='{"boo
     return behave
 
 
+def changes(**members):
+    """A file that breaks off after three bytes, and is another one then."""
+    file = hdfs(open=lambda r: (r.answer(200, "xxx", length=int(r.query["length"])), time.sleep(0.1), r.end()) if r.query["offset"] == "0"
+                else r.answer(200, "x" * int(r.query["length"])))
+    opened = []
+
+    def behave(r):
+        if r.query.get("op") == "GETFILESTATUS" and opened:
+            opened.clear()
+            return r.answer(200, document(**members))
+        if r.query.get("op") == "OPEN":
+            opened.append(True)
+        file(r)
+    return behave
+
+
 def redirect(url):
     """An OPEN that leads there; what is asked before is answered as it should be."""
     good = hdfs()
@@ -235,7 +255,7 @@ def behaviours(elsewhere, secret):
         "az-bomb": azure_bomb,
         "az-external": lambda r: r.answer(200, '<!DOCTYPE x SYSTEM "http://%s/external-fetched">' % r.header("host") + blobs()),
         "az-deep": lambda r: r.answer(200, AZURE % ("<a>" * 500000 + "</a>" * 500000)),
-        "az-attributes": lambda r: r.answer(200, "<EnumerationResults %s/>" % " ".join('a%x=""' % n for n in range(1000000))),
+        "az-attributes": lambda r: r.answer(200, ATTRIBUTES),
         "az-huge": lambda r: r.answer(200, AZURE % ("FORGED " + "x" * 9000000)),
         "az-cut": lambda r: r.answer(200, blobs(["p/a"])[:-5]),
         "az-more": lambda r: r.answer(200, blobs(["p/a"]) + " " * 4000 + "<x>"),
@@ -390,6 +410,10 @@ def behaviours(elsewhere, secret):
 
         # WebHDFS: bytes
         "h-short": hdfs(open=lambda r: (r.answer(200, "xxx", length=5), time.sleep(0.1), r.end())),
+        "h-same": changes(),
+        "h-modified": changes(modificationTime=2),
+        "h-longer": changes(length=6),
+        "h-other-file": changes(fileId=8),
         "h-other-length": hdfs(open=lambda r: r.answer(200, HTML)),
         "h-negative-length": hdfs(open=lambda r: r.answer(200, "x", length=-5)),
         "h-chunks": hdfs(open=lambda r: (r.send("HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n\r\nFORGED\r\n"), r.end())),

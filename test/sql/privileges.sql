@@ -124,6 +124,23 @@ RESET ROLE;
 TRUNCATE link.privilege;
 REVOKE ALL ON link.link, link.privilege FROM regress_link_a;
 
+-- The first link of the name along search_path is meant, whatever the rights on it.
+CREATE ROLE regress_link_d;
+CREATE SCHEMA attic;
+GRANT USAGE ON SCHEMA attic TO PUBLIC;
+SELECT link.create_link('attic.l', 'S3', '{"creds_mode":"anonymous"}', description => 'of the attic');
+SELECT link.grant_privilege('SHOW', 'LINK attic.l', 'regress_link_d');
+SET search_path = vault, attic;
+SET ROLE regress_link_d;
+SELECT link.has_link_privilege('attic.l', 'VIEW'), link.has_link_privilege('vault.l', 'VIEW');
+SELECT link.show_create_link('l');
+SET search_path = attic, vault;
+SELECT link.show_create_link('l');
+RESET ROLE;
+RESET search_path;
+DROP SCHEMA attic CASCADE;
+DROP ROLE regress_link_d;
+
 DROP OWNED BY regress_link_a, regress_link_b, regress_link_c;
 SELECT * FROM pg_temp.grants();
 DROP SCHEMA vault CASCADE;

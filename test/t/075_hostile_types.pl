@@ -275,6 +275,8 @@ hdfs('h-to-itself', 'x', 'read', '58030', qr/HTTP 307/);
 hdfs("h-to-$_", 'new', 'write', '08P01', qr/redirects to where nobody may follow/) for qw(other-path);
 
 hdfs('h-short', 'x', 'load', 'XX001', qr/the server does not send the rest/, within => 6);
+hdfs('h-same', 'x', 'read', '00000', qr/^5$/m);
+hdfs("h-$_", 'x', 'load', 'XX001', qr/it was changed while it was read/) for qw(modified longer other-file);
 hdfs("h-$_", 'x', 'read', '08P01', qr/does not send what was asked for|Content-Length/) for qw(other-length negative-length);
 hdfs('h-chunks', 'x', 'load', 'XX001|58030|08P01', qr/could not read/, within => 6);
 hdfs('h-large-chunk', 'x', 'load', 'XX001|58030|08P01', qr/could not read/, within => 6);

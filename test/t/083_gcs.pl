@@ -2,6 +2,7 @@
 
 use strict;
 use warnings;
+use JSON::PP ();
 use LinkTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -76,6 +77,10 @@ is(requests(qr/^POST \/token 200/m), $tokens + 1, 'with one token');
 	is($out, "5\n5\n", 'a token that the server has ended is renewed');
 }
 is(requests(qr/^POST \/token 200/m), $tokens + 3, 'once');
+
+# of key files, those of service accounts alone
+is(sqlstate_of($node, 'SELECT link.create_link(' . join(', ', map { quote($_) } 'x', 'GCS',
+			JSON::PP::encode_json({ service_account_key => slurp_file($ENV{LINK_GCS_KEY_FILE}) =~ s/"service_account"/"authorized_user"/r }), '{}') . ')'), '22023', 'a key file of another type');
 
 # the machine's identity: for the vendor's hosts only
 is(sqlstate_of($node, sprintf "SELECT link.create_link('x', 'GCS', '{\"creds_mode\":\"instance\"}', '{\"endpoint_url\":\"%s\"}')", $ENV{LINK_GCS_ENDPOINT}),
