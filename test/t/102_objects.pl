@@ -130,7 +130,7 @@ foreach my $query ('SELECT * FROM t ORDER BY id', 'SELECT t.* FROM t JOIN (SELEC
 	{
 		my ($link, $folder) = @$where;
 		my @lines = split /\n/, parallel_export($link, "${folder}t", $query, ', overwrite => true');
-		is(scalar @lines, 3, "$link, dealt out: $query");
+		cmp_ok(scalar @lines, '>=', 2, "$link, dealt out: $query");	# the leader takes what is left over, if anything is
 		is(sql("SELECT loaded('${folder}t_*', link => '$link')"), '300000 rows, 0 differ', '... every row once');
 		sql("SELECT link.remove_file('$link', path) FROM link.list_files('$link', '$folder')");
 	}
