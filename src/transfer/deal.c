@@ -12,8 +12,11 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
+#include "catalog/pg_class.h"
 #include "executor/tuptable.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
 #include "transfer/deal.h"
@@ -61,10 +64,40 @@ push_on(Hand *hand)
 	return hand->queue != NULL;
 }
 
+/*
+ * Can another process read this value?  Not what lies in a temporary table, which
+ * a function may have read, nor at an address of ours.
+ */
+static bool
+is_ours_alone(Pointer value)
+{
+	struct varatt_external pointer;
+
+	if (!VARATT_IS_EXTERNAL_ONDISK(value))
+		return VARATT_IS_EXTERNAL_INDIRECT(value);
+	VARATT_EXTERNAL_GET_POINTER(pointer, value);
+	return get_rel_persistence(pointer.va_toastrelid) == RELPERSISTENCE_TEMP;
+}
+
+static bool
+may_be_dealt(TupleTableSlot *slot)
+{
+	TupleDesc	desc = slot->tts_tupleDescriptor;
+
+	slot_getallattrs(slot);
+	for (int i = 0; i < desc->natts; i++)
+		if (TupleDescAttr(desc, i)->attlen == -1 && !slot->tts_isnull[i] &&
+			is_ours_alone(DatumGetPointer(slot->tts_values[i])))
+			return false;
+	return true;
+}
+
 /* True if some worker has the row, or will have it. */
 static bool
 deal(LinkDealer *dealer, TupleTableSlot *slot)
 {
+	if (!may_be_dealt(slot))
+		return false;
 	for (int i = 0; i < dealer->n; i++)
 	{
 		Hand	   *hand = &dealer->hands[dealer->next];

@@ -75,7 +75,7 @@ to_objects(QueryDesc *desc, LinkDelivery *delivery, LinkSession *session, int wo
 			link_parallel_stop(parallel, set);
 		if (set)
 			link_objects_undo(set);
-		if (parallel)
+		if (workers > 0)
 			link_parallel_undo(parallel);
 		PG_RE_THROW();
 	}

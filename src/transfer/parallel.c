@@ -26,6 +26,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/cost.h"
 #include "optimizer/paths.h"
+#include "optimizer/tlist.h"
 #include "parser/parsetree.h"
 #include "storage/bufmgr.h"
 #include "storage/shm_mq.h"
@@ -102,6 +103,51 @@ reads_temporary(List *rtable)
 	return false;
 }
 
+/*
+ * Every process writes values out, which no part of a query does: so the planner
+ * has not looked at these functions.
+ */
+static bool
+written_safely(List *targets)
+{
+	ListCell   *cell;
+
+	foreach(cell, targets)
+	{
+		TargetEntry *target = lfirst(cell);
+		Oid			output;
+		bool		is_varlena;
+
+		if (target->resjunk)
+			continue;
+		getTypeOutputInfo(exprType((Node *) target->expr), &output, &is_varlena);
+		if (func_parallel(output) != PROPARALLEL_SAFE)
+			return false;
+	}
+	return true;
+}
+
+/* Are the columns above a plan those of the plan, in its order? */
+static bool
+same_columns(List *above, List *below)
+{
+	ListCell   *a;
+	ListCell   *b;
+
+	if (list_length(above) != list_length(below))
+		return false;
+	forboth(a, above, b, below)
+	{
+		Expr	   *expr = ((TargetEntry *) lfirst(a))->expr;
+
+		if (IsA(expr, Var) && ((Var *) expr)->varno == OUTER_VAR)
+			expr = ((TargetEntry *) list_nth(below, ((Var *) expr)->varattno - 1))->expr;
+		if (!equal(expr, ((TargetEntry *) lfirst(b))->expr))
+			return false;
+	}
+	return true;
+}
+
 int
 link_parallel_workers(LinkSelect *select, int wanted, bool *deal)
 {
@@ -113,16 +159,16 @@ link_parallel_workers(LinkSelect *select, int wanted, bool *deal)
 	ListCell   *cell;
 
 	if (wanted == 0 || wanted == 1 || select->hazard == PROPARALLEL_UNSAFE || max_parallel_workers == 0 ||
-		IsInParallelMode())
+		IsInParallelMode() || !IsUnderPostmaster)
 		return 0;
 
 	/* a scan that the planner has found worth a Gather is worth more without it */
-	if (IsA(top, Gather))
+	if (IsA(top, Gather) && same_columns(top->targetlist, top->lefttree->targetlist))
 		top = top->lefttree;
 	if (select->hazard == PROPARALLEL_SAFE && plan->subplans == NIL && plan->planTree->initPlan == NIL)
 		scans = scans_of(top);
 	*deal = scans == NIL;
-	if (reads_temporary(plan->rtable))
+	if (reads_temporary(plan->rtable) || !written_safely(plan->planTree->targetlist))
 		return 0;
 	if (*deal)
 		return Max(wanted - 1, 0);
@@ -141,6 +187,9 @@ link_parallel_workers(LinkSelect *select, int wanted, bool *deal)
 	if (workers == 0)
 		return 0;
 
+	/* a Gather's columns have the names */
+	if (top != plan->planTree)
+		apply_tlist_labeling(top->targetlist, plan->planTree->targetlist);
 	top->parallel_aware = false;	/* of an Append: each process runs all of it */
 	foreach(cell, scans)
 		((Plan *) lfirst(cell))->parallel_aware = true;
@@ -395,6 +444,7 @@ link_parallel_stop(LinkParallel *parallel, LinkObjectSet *set)
 void
 link_parallel_undo(LinkParallel *parallel)
 {
-	DestroyParallelContext(parallel->context);
+	if (parallel)
+		DestroyParallelContext(parallel->context);
 	link_journal_leave_strays(0);
 }

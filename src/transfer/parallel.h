@@ -71,7 +71,9 @@ extern void link_parallel_end(LinkParallel *parallel);
 
 /*
  * For PG_CATCH.  First: the workers undo what they have begun; what they had
- * prepared is in 'set' (which may be NULL), to be undone.  After that: the end.
+ * prepared is in 'set' (which may be NULL), to be undone.  After that: the end,
+ * also when link_parallel_end() was before (NULL): what there was no time to
+ * undo is left to others.
  */
 extern void link_parallel_stop(LinkParallel *parallel, LinkObjectSet *set);
 extern void link_parallel_undo(LinkParallel *parallel);

@@ -1,0 +1,60 @@
+# Exports at their edges: what several processes must not do otherwise than one.
+
+use strict;
+use warnings;
+use LinkTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('edge', conf => "max_worker_processes = 8\nmax_parallel_workers = 8\nmin_parallel_table_scan_size = '64kB'\n");
+my $root = $node->basedir . '/files';
+mkdir $root or die;
+$node->safe_psql('postgres', "SELECT link.create_link('fs', 'FS', config => '{\"root\":\"$root\"}')");
+
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+
+sql(q{
+	CREATE TABLE t AS SELECT n AS id, md5(n::text) AS name, n % 7 AS kind FROM generate_series(1, 200000) n;
+	ANALYZE t});
+
+# Where the planner has a Gather, the names of the columns are the Gather's.
+my $few = q{SELECT id, name AS "the name", 1 AS one, id AS again FROM t WHERE kind = 3 AND name LIKE 'ab%'};
+like(sql("EXPLAIN $few"), qr/Gather/, 'a plan with a Gather');
+sql("SELECT link.select_into(\$\$$few\$\$, 'fs', 'named/t.csv', 'csv', header => true, parallel => 3); SELECT link.select_into(\$\$$few\$\$, 'fs', 'named/j', 'json', parallel => 3)");
+my @names = map { slurp_file($_) =~ s/\n.*//sr } glob("$root/named/*.csv");
+cmp_ok(scalar @names, '>', 0, '... exported by several processes');
+is(join(' ', grep { $_ ne 'id,the name,one,again' } @names), '', '... has its names in every header');
+is(join(' ', grep { !/^\{"id":\d+,"the name":"[0-9a-f]{32}","one":1,"again":\d+\}\n/ } map { slurp_file($_) } glob("$root/named/j*")), '', '... and in JSON');
+is(sql("SELECT count(*) FROM link.select_from('fs', 'named/j*', format => 'json') AS f(id int, \"the name\" text, one int, again int) WHERE id = again AND (id, \"the name\") IN (SELECT id, name FROM t)"),
+	sql("SELECT count(*) FROM ($few) f"), '... with its values');
+
+# A function that is parallel restricted may read a temporary table, which workers cannot.
+is(sql(q{
+	CREATE FUNCTION large() RETURNS SETOF text LANGUAGE plpgsql PARALLEL RESTRICTED AS $$ BEGIN RETURN QUERY SELECT v FROM mine; END $$;
+	CREATE TEMP TABLE mine (v text);
+	ALTER TABLE mine ALTER v SET STORAGE EXTERNAL;
+	INSERT INTO mine SELECT repeat(n::text, 10000) FROM generate_series(1, 200) n;
+	SELECT sum(rows) FROM link.select_into('SELECT v FROM large() v', 'fs', 'temporary/t', parallel => 3)}), 200, 'large values of a temporary table');
+
+# A type whose output function is not parallel safe is written by the leader.
+is(sql(q{
+	SET client_min_messages = warning;
+	CREATE TYPE odd;
+	CREATE FUNCTION odd_in(cstring) RETURNS odd LANGUAGE internal IMMUTABLE STRICT AS 'int4in';
+	CREATE FUNCTION odd_out(odd) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';
+	CREATE TYPE odd (INPUT = odd_in, OUTPUT = odd_out, LIKE = int4);
+	CREATE TABLE odds AS SELECT id::text::odd AS v FROM t;
+	SELECT string_agg(path, ' ') FROM link.select_into('TABLE odds', 'fs', 'odd', parallel => 3)}), 'odd', 'an output function that is not parallel safe');
+
+# What there is no time to take back is left to others at once, also when it fails at the very end.
+sql("SELECT link.write_file('fs', 'late/t_manifest.json', 'mine')");
+my ($ret, $left, $err) = $node->psql('postgres', q{
+	SELECT link.select_into('SELECT id, repeat(''x'', 300000) FROM t WHERE id <= 6000', 'fs', 'late/t', parallel => 3, file_size => 1, manifest => true);
+	SELECT count(*) FROM pg_ls_dir('link_uploads') f WHERE f ~ '^[0-9a-f]+-[1-9]'}, on_error_stop => 0);
+like($err, qr/"late\/t_manifest.json" already exists/, 'a manifest that is there already');
+is($left, 0, '... leaves no record that nobody may touch');
+is(join(' ', grep { !/\.link-/ } glob("$root/late/*")), "$root/late/t_manifest.json", '... and no object');
+
+unlike(slurp_file($node->logfile), qr/PANIC|terminated by signal/, 'nothing crashed');
+$node->stop;
+done_testing();
