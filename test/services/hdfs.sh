@@ -10,7 +10,9 @@
 # hdfs_kill FOLDER NAME        it dies at once
 # hdfs_failover FOLDER         the other NameNode becomes the active one
 #
-# These four need no variable of this shell, so a test may call them from another one.
+# hdfs_touch FOLDER DIRECTORY N  makes empty files 1 to N there, which everybody may read
+#
+# These five need no variable of this shell, so a test may call them from another one.
 #
 # Users and permissions are checked: superuser hdfs; /user/tester is tester's (mode
 # 750), /user/other is other's, /tmp is everybody's.
@@ -269,6 +271,12 @@ hdfs_kerberos_start()
 {
 	[ -n "${LINK_KERBEROS_FOLDER:-}" ] && kerberos_principal hdfs/localhost hdfs.keytab || return 1
 	hdfs_boot "$1" kerberos LINK_HDFS_KERBEROS
+}
+
+hdfs_touch()
+{
+	hdfs_tool "$1" nn1 org.apache.hadoop.fs.FsShell -mkdir -p "$2" &&
+		hdfs_tool "$1" nn1 org.apache.hadoop.fs.FsShell -touchz $(seq -f "$2/%g" "$3")
 }
 
 # The other one becomes active; the first need not be alive.
