@@ -577,12 +577,31 @@ compare_names(const ListCell *a, const ListCell *b)
 	return strcmp(((const LinkRecord *) lfirst(a))->name, ((const LinkRecord *) lfirst(b))->name);
 }
 
+/* Is it a record of a process that lives?  Most have the owner of the one before. */
+static bool
+is_of_living(const char *name, char before[LINK_JOURNAL_OWNER_SIZE], bool *alive)
+{
+	char		who[LINK_JOURNAL_OWNER_SIZE];
+
+	if (!valid_name(name))
+		return false;
+	owner_of(name, who);
+	if (strcmp(who, before) != 0)
+	{
+		*alive = is_alive(who);
+		strlcpy(before, who, LINK_JOURNAL_OWNER_SIZE);
+	}
+	return *alive;
+}
+
 List *
-link_journal_read(void)
+link_journal_read(bool living)
 {
 	List	   *records = NIL;
 	DIR		   *dir = AllocateDir(DIRECTORY);
 	struct dirent *entry;
+	char		who[LINK_JOURNAL_OWNER_SIZE] = {0};
+	bool		alive = false;
 
 	if (dir == NULL && errno == ENOENT)
 		return NIL;
@@ -595,6 +614,8 @@ link_journal_read(void)
 			continue;
 		if (is_temporary(entry->d_name) || (entry->d_name[0] == '.' && valid_name(entry->d_name + 1)))
 			sweep_unlocked(entry->d_name);
+		else if (living && !is_of_living(entry->d_name, who, &alive))
+			continue;
 		else if ((record = read_file(entry->d_name)) != NULL)
 			records = lappend(records, record);
 	}

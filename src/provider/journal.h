@@ -101,8 +101,8 @@ extern LinkJournal *link_journal_claim(const char *name, LinkRecord *record);
 /* Was ever anything written here?  Does not throw. */
 extern bool link_journal_exists(void);
 
-/* All records, as LinkRecord *, oldest backend first. */
-extern List *link_journal_read(void);
+/* All records, or those of the living, as LinkRecord *, oldest backend first. */
+extern List *link_journal_read(bool living);
 
 /* Where a record is, for messages: printable, palloc'd. */
 extern char *link_journal_path(const char *name);

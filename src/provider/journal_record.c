@@ -162,7 +162,7 @@ parse_record(char *text, LinkRecord *record, char **server, uint64 *inode)
 static char *
 read_text(int fd)
 {
-	char	   *text = palloc(MAX_RECORD + 2);
+	char		text[MAX_RECORD + 2];
 	size_t		len = 0;
 
 	for (;;)
@@ -180,7 +180,9 @@ read_text(int fd)
 			return NULL;
 	}
 	text[len] = '\0';
-	return memchr(text, '\0', len) == NULL ? text : NULL;
+
+	/* there may be thousands of records, of which few are long */
+	return memchr(text, '\0', len) == NULL ? pnstrdup(text, len) : NULL;
 }
 
 void

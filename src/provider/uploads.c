@@ -113,7 +113,7 @@ look(LinkReap *reap)
 
 	reap->others = NIL;
 	reap->rivals = false;
-	foreach(cell, link_journal_read())
+	foreach(cell, link_journal_read(false))
 	{
 		LinkRecord *record = lfirst(cell);
 
@@ -132,7 +132,7 @@ in_use(const Reaping *reaping)
 {
 	ListCell   *cell;
 
-	foreach(cell, link_journal_read())
+	foreach(cell, link_journal_read(true))
 	{
 		LinkRecord *record = lfirst(cell);
 
@@ -232,7 +232,7 @@ find_orphans(void *arg)
 	Orphans    *orphans = arg;
 	ListCell   *cell;
 
-	foreach(cell, link_journal_read())
+	foreach(cell, link_journal_read(false))
 	{
 		LinkRecord *record = lfirst(cell);
 

@@ -188,7 +188,7 @@ link_abort_uploads(const LinkName *name, TimestampTz before)
 	ListCell   *cell;
 
 	link_verb_require_allowed("link.abort_uploads");
-	foreach(cell, link_journal_read())
+	foreach(cell, link_journal_read(false))
 	{
 		LinkRecord *record = lfirst(cell);
 
@@ -244,7 +244,7 @@ link_orphans_text(void)
 	StringInfoData text;
 	ListCell   *cell;
 
-	foreach(cell, link_journal_read())
+	foreach(cell, link_journal_read(false))
 	{
 		const LinkRecord *record = lfirst(cell);
 

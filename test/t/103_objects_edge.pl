@@ -55,6 +55,16 @@ like($err, qr/"late\/t_manifest.json" already exists/, 'a manifest that is there
 is($left, 0, '... leaves no record that nobody may touch');
 is(join(' ', grep { !/\.link-/ } glob("$root/late/*")), "$root/late/t_manifest.json", '... and no object');
 
+# What a session with thousands of objects leaves behind costs its successors little.
+$node->psql('postgres', q{SELECT link.select_into('SELECT n, repeat(''x'', 300000), CASE WHEN n = 4000 THEN pg_terminate_backend(pg_backend_pid()) END FROM generate_series(1, 4000) n', 'fs', 'orphans/t', file_size => 1, parallel => 1)});
+is(sql(q{SELECT count(*) > 3900 FROM pg_ls_dir('link_uploads')}), 't', 'thousands of records of a session that has ended');
+sql(q{CREATE FUNCTION peak() RETURNS int LANGUAGE sql AS $$ SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\s+(\d+)')::int $$});
+my ($before, $after) = sql(q{SELECT peak(); SELECT link.write_file('fs', 'first', 'x'); SELECT peak()}) =~ /\d+/g;
+cmp_ok($after - $before, '<', 20000, '... are read in little memory');
+my $start = time;
+is(sql(q{SET statement_timeout = '100s'; SELECT count(*) > 3900 FROM link.abort_uploads('fs')}), 't', '... and taken back');
+cmp_ok(time - $start, '<', 60, '... before long');
+
 unlike(slurp_file($node->logfile), qr/PANIC|terminated by signal/, 'nothing crashed');
 $node->stop;
 done_testing();
