@@ -72,11 +72,11 @@ to_objects(QueryDesc *desc, LinkDelivery *delivery, LinkSession *session, int wo
 	PG_CATCH();
 	{
 		if (parallel)
-			link_parallel_stop(parallel, set);
+			link_parallel_stop(parallel);
 		if (set)
 			link_objects_undo(set);
 		if (workers > 0)
-			link_parallel_undo(parallel);
+			link_parallel_undo(parallel, set);
 		PG_RE_THROW();
 	}
 	PG_END_TRY();

@@ -6,7 +6,8 @@
  *
  * A prepared object is its path, its counts and its token (provider.h).  A
  * token may hold the bytes of a small object, and there may be thousands of
- * these: beyond TOKENS_IN_MEMORY they go to a temporary file.
+ * these: beyond TOKENS_IN_MEMORY they go to a temporary file.  That is read by
+ * fd.c's own calls, since what takes objects back may not throw.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,7 +15,8 @@
 
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "storage/buffile.h"
+#include "pgstat.h"
+#include "storage/fd.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
@@ -36,8 +38,7 @@ typedef struct Prepared
 	LinkObjectResult result;
 	pg_crc32c	crc;
 	char	   *token;			/* NULL: in the file */
-	Size		token_size;
-	int			file_number;	/* as BufFileTell() says */
+	Size		token_size;		/* 0: there is none yet */
 	off_t		file_offset;
 } Prepared;
 
@@ -56,7 +57,9 @@ struct LinkObjectSet
 	int			published;		/* of these: the first so many */
 	uint64		bytes;
 	Size		tokens;			/* bytes of those in memory */
-	BufFile    *file;			/* or NULL */
+	File		file;			/* or -1 */
+	off_t		file_size;
+	TimestampTz undo_until;		/* end of the time for taking back; 0 before the first */
 	MemoryContext context;		/* holds all of this */
 };
 
@@ -71,6 +74,7 @@ link_objects_begin(LinkSession *session, const char *path, bool numbered,
 	set->path = path;
 	set->numbered = numbered;
 	set->next = next;
+	set->file = -1;
 	set->context = CurrentMemoryContext;
 	return set;
 }
@@ -183,38 +187,90 @@ link_objects_bytes(const LinkObjectSet *set)
 	return set->bytes;
 }
 
+/*
+ * The token is in memory, where link_objects_undo() finds it; if it has no room
+ * there it moves to the file.
+ */
 static void
-keep_token(LinkObjectSet *set, Prepared *prepared, const char *token, Size size)
+keep_token(LinkObjectSet *set, Prepared *prepared)
 {
-	prepared->token_size = size;
+	Size		size = prepared->token_size;
+	int			written;
+
 	if (set->tokens + size <= TOKENS_IN_MEMORY)
 	{
-		prepared->token = palloc(size);
-		memcpy(prepared->token, token, size);
 		set->tokens += size;
+		prepared->token = repalloc(prepared->token, size);
 		return;
 	}
-	if (set->file == NULL)
-		set->file = BufFileCreateTemp(false);
-	BufFileTell(set->file, &prepared->file_number, &prepared->file_offset);
-	BufFileWrite(set->file, unconstify(char *, token), size);
+	if (set->file < 0)
+		set->file = OpenTemporaryFile(false);
+	errno = 0;
+	written = FileWrite(set->file, prepared->token, size, set->file_size, WAIT_EVENT_BUFFILE_WRITE);
+	if (written != (int) size)
+	{
+		errno = errno ? errno : ENOSPC;
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not write the temporary file of an export: %m")));
+	}
+	prepared->file_offset = set->file_size;
+	set->file_size += size;
+	pfree(prepared->token);
+	prepared->token = NULL;
 }
 
-/* Palloc'd where it comes from the file. */
+/* Palloc'd where it comes from the file; NULL with errno.  Does not throw. */
 static const char *
-token_of(LinkObjectSet *set, const Prepared *prepared)
+find_token(LinkObjectSet *set, const Prepared *prepared)
 {
 	char	   *token;
+	int			got;
 
 	if (prepared->token)
 		return prepared->token;
-	token = palloc(prepared->token_size);
-	if (BufFileSeek(set->file, prepared->file_number, prepared->file_offset, SEEK_SET) != 0 ||
-		BufFileRead(set->file, token, prepared->token_size) != prepared->token_size)
+	token = MemoryContextAllocExtended(set->context, prepared->token_size, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+	if (token == NULL)
+	{
+		errno = ENOMEM;
+		return NULL;
+	}
+	errno = 0;
+	got = FileRead(set->file, token, prepared->token_size, prepared->file_offset, WAIT_EVENT_BUFFILE_READ);
+	if (got == (int) prepared->token_size)
+		return token;
+	errno = errno ? errno : EIO;	/* it was cut short */
+	pfree(token);
+	return NULL;
+}
+
+static const char *
+token_of(LinkObjectSet *set, const Prepared *prepared)
+{
+	const char *token = find_token(set, prepared);
+
+	if (token == NULL)
 		ereport(ERROR,
 				(errcode_for_file_access(),
-				 errmsg("could not read the temporary file of an export")));
+				 errmsg("could not read the temporary file of an export: %m")));
 	return token;
+}
+
+static void
+free_token(const Prepared *prepared, const char *token)
+{
+	if (token != prepared->token)
+		pfree(unconstify(char *, token));
+}
+
+/* An object that is to be prepared: from here on it is found by its token, as soon as it has one. */
+static Prepared *
+add_prepared(LinkObjectSet *set)
+{
+	Prepared   *prepared = palloc0(sizeof(Prepared));
+
+	set->prepared = lappend(set->prepared, prepared);
+	return prepared;
 }
 
 void
@@ -230,20 +286,20 @@ link_objects_finish(LinkObjectSet *set, uint64 rows)
 		begin_object(set);
 	object = set->current;
 	before = object->bytes;
+	prepared = add_prepared(set);
+	prepared->result.path = set->current_path;
 	initStringInfo(&token);
 	link_object_prepare(object, &token);
-	set->bytes += object->bytes - before;
+	prepared->token = token.data;
+	prepared->token_size = token.len;
+	set->current = NULL;
 
-	prepared = palloc0(sizeof(Prepared));
-	prepared->result.path = set->current_path;
+	set->bytes += object->bytes - before;
 	prepared->result.rows = rows;
 	prepared->result.bytes = object->bytes;
 	prepared->crc = object->crc;
-	set->prepared = lappend(set->prepared, prepared);
-	keep_token(set, prepared, token.data, token.len);
-	pfree(token.data);
-	set->current = NULL;
 	link_object_free(object);
+	keep_token(set, prepared);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -286,28 +342,41 @@ link_objects_send(LinkObjectSet *set, void (*send) (void *arg, const char *data,
 		appendBinaryStringInfo(&text, token, prepared->token_size);
 		send(arg, text.data, text.len);
 		link_hand_over(token, prepared->token_size);
-		if (token != prepared->token)
-			pfree(unconstify(char *, token));
+		free_token(prepared, token);
 	}
 	MemoryContextSwitchTo(caller);
+}
+
+/* Its token is in the message. */
+static void
+read_message(const char *data, Size size, Message *message, const char **path, const char **token, Size *token_size)
+{
+	memcpy(message, data, sizeof(*message));
+	*path = data + sizeof(*message);
+	*token = *path + message->path_size;
+	*token_size = data + size - *token;
 }
 
 void
 link_objects_receive(LinkObjectSet *set, const char *data, Size size)
 {
 	MemoryContext caller = MemoryContextSwitchTo(set->context);
-	Prepared   *prepared = palloc0(sizeof(Prepared));
+	Prepared   *prepared = add_prepared(set);
 	Message		message;
+	const char *path;
+	const char *token;
+	Size		token_size;
 
-	memcpy(&message, data, sizeof(message));
-	prepared->result.path = pstrdup(data + sizeof(message));
+	read_message(data, size, &message, &path, &token, &token_size);
+	prepared->result.path = pstrdup(path);
 	prepared->result.rows = message.rows;
 	prepared->result.bytes = message.bytes;
 	prepared->crc = message.crc;
-	set->prepared = lappend(set->prepared, prepared);
+	prepared->token = palloc(token_size);
+	memcpy(prepared->token, token, token_size);
+	prepared->token_size = token_size;
 	set->bytes += message.bytes;
-	keep_token(set, prepared, data + sizeof(message) + message.path_size,
-			   size - sizeof(message) - message.path_size);
+	keep_token(set, prepared);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -455,9 +524,9 @@ link_objects_publish(LinkObjectSet *set)
 			ReThrowError(error);
 		}
 	}
-	if (set->file)
-		BufFileClose(set->file);
-	set->file = NULL;
+	if (set->file >= 0)
+		FileClose(set->file);
+	set->file = -1;
 
 	MemoryContextSwitchTo(caller);
 	foreach(cell, set->prepared)
@@ -472,14 +541,34 @@ link_objects_publish(LinkObjectSet *set)
 	return results;
 }
 
-/*
- * What time does not suffice for stays on record (journal.h), and so does all
- * the rest should a token not be readable, which throws.
- */
+/* Is there time for taking back one more? */
+static bool
+may_undo(LinkObjectSet *set)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (set->undo_until == 0)
+		set->undo_until = TimestampTzPlusMilliseconds(now, LINK_ABORT_TIMEOUT);
+	return now < set->undo_until;
+}
+
+void
+link_objects_refuse(LinkObjectSet *set, const char *data, Size size)
+{
+	Message		message;
+	const char *path;
+	const char *token;
+	Size		token_size;
+
+	read_message(data, size, &message, &path, &token, &token_size);
+	if (may_undo(set))
+		link_discard(set->session, path, token, token_size);
+}
+
+/* What time does not suffice for stays on record (journal.h), and so does what has no token that can be read. */
 void
 link_objects_undo(LinkObjectSet *set)
 {
-	TimestampTz until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LINK_ABORT_TIMEOUT);
 	MemoryContext caller = MemoryContextSwitchTo(set->context);
 
 	if (set->current)
@@ -487,10 +576,14 @@ link_objects_undo(LinkObjectSet *set)
 	for (int i = set->published; i < list_length(set->prepared); i++)
 	{
 		const Prepared *prepared = list_nth(set->prepared, i);
+		const char *token;
 
-		if (GetCurrentTimestamp() >= until)
+		if (!may_undo(set))
 			break;
-		link_discard(set->session, prepared->result.path, token_of(set, prepared), prepared->token_size);
+		if (prepared->token_size == 0 || (token = find_token(set, prepared)) == NULL)
+			continue;
+		link_discard(set->session, prepared->result.path, token, prepared->token_size);
+		free_token(prepared, token);
 	}
 	MemoryContextSwitchTo(caller);
 }

@@ -52,6 +52,9 @@ extern int	link_objects_count(const LinkObjectSet *set);
 extern void link_objects_send(LinkObjectSet *set, void (*send) (void *arg, const char *data, Size size), void *arg);
 extern void link_objects_receive(LinkObjectSet *set, const char *data, Size size);
 
+/* For PG_CATCH: it comes too late, and is taken back.  Never throws. */
+extern void link_objects_refuse(LinkObjectSet *set, const char *data, Size size);
+
 /*
  * All of them become visible, the manifest last if one is wanted.  If that
  * fails, those that were are removed again.  List of LinkObjectResult * in the

@@ -388,17 +388,30 @@ link_parallel_next(LinkParallel *parallel)
 
 /* ---- the end ---- */
 
-/* Until there is no more, or, with 'nowait', what is there. */
 static void
-receive_all(LinkParallel *parallel, LinkObjectSet *set, bool nowait)
+receive_all(LinkParallel *parallel, LinkObjectSet *set)
 {
 	for (int i = 0; i < parallel->context->nworkers_launched; i++)
 	{
 		Size		size;
 		void	   *data;
 
-		while (shm_mq_receive(parallel->queues[i], &size, &data, nowait) == SHM_MQ_SUCCESS)
+		while (shm_mq_receive(parallel->queues[i], &size, &data, false) == SHM_MQ_SUCCESS)
 			link_objects_receive(set, data, size);
+	}
+}
+
+/* What those that have ended told a leader who did not listen yet. */
+static void
+refuse_all(LinkParallel *parallel, LinkObjectSet *set)
+{
+	for (int i = 0; i < parallel->context->nworkers_launched; i++)
+	{
+		Size		size;
+		void	   *data;
+
+		while (shm_mq_receive(parallel->queues[i], &size, &data, true) == SHM_MQ_SUCCESS)
+			link_objects_refuse(set, data, size);
 	}
 }
 
@@ -408,7 +421,7 @@ link_parallel_collect(LinkParallel *parallel, LinkObjectSet *set)
 {
 	if (parallel->dealer)
 		link_dealer_end(parallel->dealer);
-	receive_all(parallel, set, false);
+	receive_all(parallel, set);
 	WaitForParallelWorkersToFinish(parallel->context);
 }
 
@@ -419,12 +432,9 @@ link_parallel_end(LinkParallel *parallel)
 	ExitParallelMode();
 }
 
-/*
- * A worker that is not through undoes what it has begun (parallel_worker.c); one
- * that is has told the leader of it, who may not have listened yet.
- */
+/* A worker that is not through undoes what it has begun (parallel_worker.c). */
 void
-link_parallel_stop(LinkParallel *parallel, LinkObjectSet *set)
+link_parallel_stop(LinkParallel *parallel)
 {
 	ParallelContext *context = parallel->context;
 
@@ -436,14 +446,14 @@ link_parallel_stop(LinkParallel *parallel, LinkObjectSet *set)
 		if (context->worker[i].bgwhandle)
 			(void) WaitForBackgroundWorkerShutdown(context->worker[i].bgwhandle);
 	RESUME_INTERRUPTS();
-	if (set)
-		receive_all(parallel, set, true);
 }
 
 /* The transaction's abort leaves parallel mode. */
 void
-link_parallel_undo(LinkParallel *parallel)
+link_parallel_undo(LinkParallel *parallel, LinkObjectSet *set)
 {
+	if (parallel && set)
+		refuse_all(parallel, set);
 	if (parallel)
 		DestroyParallelContext(parallel->context);
 	link_journal_leave_strays(0);

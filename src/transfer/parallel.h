@@ -70,12 +70,13 @@ extern void link_parallel_collect(LinkParallel *parallel, LinkObjectSet *set);
 extern void link_parallel_end(LinkParallel *parallel);
 
 /*
- * For PG_CATCH.  First: the workers undo what they have begun; what they had
- * prepared is in 'set' (which may be NULL), to be undone.  After that: the end,
- * also when link_parallel_end() was before (NULL): what there was no time to
- * undo is left to others.
+ * For PG_CATCH.  First: the workers undo what they have begun, and end.  After
+ * link_objects_undo() of 'set' (which may be NULL), and also when
+ * link_parallel_end() was before ('parallel' is NULL): what the workers had
+ * prepared and the set does not have is undone; what there is no time for is
+ * left to others.
  */
-extern void link_parallel_stop(LinkParallel *parallel, LinkObjectSet *set);
-extern void link_parallel_undo(LinkParallel *parallel);
+extern void link_parallel_stop(LinkParallel *parallel);
+extern void link_parallel_undo(LinkParallel *parallel, LinkObjectSet *set);
 
 #endif							/* LINK_PARALLEL_H */

@@ -111,11 +111,19 @@ take_rows(shm_mq *queue, dsm_segment *segment, PlannedStmt *plan, LinkDelivery *
 	shm_mq_detach(handle);
 }
 
-/* before_shmem_exit: nothing is left here of a worker that has handed over all it had. */
+/* Of this process, until it has handed over all it had; NULL: nothing is left here. */
+static LinkObjectSet *unfinished = NULL;
+
+/*
+ * before_shmem_exit.  Never cancelled: what the query calls may have registered
+ * others meanwhile, and only the latest could be.
+ */
 static void
 undo(int code, Datum arg)
 {
-	link_objects_undo((LinkObjectSet *) DatumGetPointer(arg));
+	if (unfinished == NULL)
+		return;
+	link_objects_undo(unfinished);
 	link_journal_leave_strays(MyProcPid);
 }
 
@@ -144,8 +152,8 @@ link_parallel_worker_main(dsm_segment *segment, shm_toc *toc)
 	ProcessCopyOptions(NULL, &format, false, wanted.copy);
 	link_journal_write_for(shared->owner);
 	session = link_open(link_lookup_id(shared->link_id, LINK_ACL_WRITE));
-	set = link_objects_begin(session, path, true, &shared->next, &wanted);
-	before_shmem_exit(undo, PointerGetDatum(set));
+	before_shmem_exit(undo, (Datum) 0);
+	unfinished = set = link_objects_begin(session, path, true, &shared->next, &wanted);
 
 	delivery = link_delivery_begin(&wanted, &format);
 	if (shared->deal)
@@ -159,7 +167,7 @@ link_parallel_worker_main(dsm_segment *segment, shm_toc *toc)
 	link_delivery_end(delivery, false);
 
 	link_objects_send(set, send_to_leader, &leader);
-	cancel_before_shmem_exit(undo, PointerGetDatum(set));
+	unfinished = NULL;
 	shm_mq_detach(leader.queue);
 	link_close(session);
 }

@@ -1,0 +1,90 @@
+# The end of exports of several objects and of several processes: what is taken
+# back when it fails, and what is known of the others' work.
+
+use strict;
+use warnings;
+use IPC::Run ();
+use LinkTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+need_service('s3b');
+my $node = new_node('publish', conf => "max_worker_processes = 8\nmax_parallel_workers = 8\nmin_parallel_table_scan_size = '64kB'\nwal_level = replica\n");
+my $root = $node->basedir . '/files';
+mkdir $root or die;
+my %s3b = (LINK_S3_ENDPOINT => $ENV{LINK_S3B_ENDPOINT}, LINK_S3_ACCESS_KEY => $ENV{LINK_S3B_ACCESS_KEY}, LINK_S3_SECRET_KEY => $ENV{LINK_S3B_SECRET_KEY});
+make_link($node, 'fs', 'FS', undef, { root => $root });
+make_link($node, 's3', 'S3', { aws_access_key_id => $ENV{LINK_S3B_ACCESS_KEY}, aws_secret_access_key => $ENV{LINK_S3B_SECRET_KEY} },
+	{ region => $ENV{LINK_S3B_REGION}, endpoint_url => $ENV{LINK_S3B_ENDPOINT} });
+s3b('s3api', 'create-bucket', '--bucket', 'publish');
+
+sub s3b { local %ENV = (%ENV, %s3b); return aws('--region', $ENV{LINK_S3B_REGION}, @_); }
+sub sql { return $node->safe_psql('postgres', $_[0]); }
+sub uploads { return join ' ', s3b('s3api', 'list-multipart-uploads', '--bucket', 'publish') =~ /"Key": "([^"]+)"/g; }
+sub records { return join ' ', map { s{.*/}{}r } glob($node->data_dir . '/link_uploads/*'); }
+
+# Starts a statement; gives what ends it, which gives its errors.
+sub start
+{
+	my ($statement) = @_;
+	my $err = '';
+	my $run = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', $statement ], '>', '/dev/null', '2>', \$err, IPC::Run::timer(60));
+	return sub { $run->finish; return $err };
+}
+
+# The pid of the client backend that waits so.
+sub waiting
+{
+	my ($event) = @_;
+	my $query = "SELECT pid FROM pg_stat_activity WHERE wait_event = '$event' AND backend_type = 'client backend'";
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM ($query) q") or die "nobody waits: $event";
+	return sql($query);
+}
+
+sql('CREATE TABLE t AS SELECT n AS id, md5(n::text) AS name FROM generate_series(1, 200000) n; ANALYZE t');
+
+#
+# Objects are taken back whatever becomes of the memory of them. The first object's
+# bytes and the second's fill what a session keeps of them in memory (9 MB).
+#
+
+# A row is an object, with its line end.
+sub objects { return "SELECT repeat('x', s.size), CASE WHEN s.size = 1 THEN pg_sleep(60) END FROM unnest('{" . join(',', map { $_ - 4 } @_) . "}'::int[]) s(size)"; }
+my $into = sub { "SELECT link.select_into(" . quote($_[0]) . ", 's3', 'publish/$_[1]', file_size => 1, parallel => 1)" };
+my $token = 65;					# bytes that a token has beside those of a small object
+my ($mb, $room) = (1024 * 1024, 9 * 1024 * 1024 - 8 * 1024 * 1024 - 2 * $token);
+
+is(sqlstate_of($node, 'SET temp_file_limit = 0; ' . $into->(objects(8 * $mb, $room, 9 * $mb), 'full')), '53400', 'no room for what is to be kept of the third object');
+is(uploads(), '', '... which is taken back too');
+is(records(), '', '... and not on record any more');
+
+# The third's bytes are in the temporary file, what is known of the fourth is in memory.
+my $ended = start($into->(objects(8 * $mb, $room - 1000, $mb, 9 * $mb, 5), 'cut'));
+my $pid = waiting('PgSleep');
+is(uploads(), 'cut_0003', 'an object waits');
+my @files = glob($node->data_dir . "/base/pgsql_tmp/pgsql_tmp$pid.*");
+is(join(' ', map { -s } @files), $mb + $token, 'another one in a temporary file');
+truncate($files[0], 1000) or die;
+sql("SELECT pg_cancel_backend($pid)");
+like($ended->(), qr/^ERROR:  canceling statement due to user request\n$/, '... that is damaged, which is not the error');
+is(uploads(), '', '... and does not keep the next from being taken back');
+is(records(), '', '... nor on record');
+
+#
+# Several processes, the leader slow: so the others have most of the work.
+#
+sql(q{
+	CREATE FUNCTION am_leader() RETURNS bool LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN RETURN pg_backend_pid() = current_setting('test.leader')::int; END $$;
+	CREATE FUNCTION slow(n int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN IF am_leader() THEN PERFORM pg_sleep(0.02); END IF; RETURN n; END $$});
+my $leader = "SELECT set_config('test.leader', pg_backend_pid()::text, false) \\g /dev/null\n";
+
+# What a worker's query registers for its end does not come between ours.
+sql(q{CREATE FUNCTION backup(n int) RETURNS text LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN RETURN CASE WHEN n = 100000 AND NOT am_leader() THEN pg_backup_start('test', true)::text END; END $$});
+is(sql("$leader SELECT count(*) > 1, sum(rows) FROM link.select_into('SELECT slow(id), backup(id) FROM t', 'fs', 'backup/t', parallel => 3)"), 't|200000', 'a worker that has more to do at its end');
+like(slurp_file($node->logfile), qr/aborting backup due to backend exiting/, '... does it');
+is(records(), '', '... and leaves nothing on record');
+
+unlike(slurp_file($node->logfile), qr/PANIC|terminated by signal/, 'nothing crashed');
+$node->stop;
+done_testing();
