@@ -273,8 +273,8 @@ link_http_read(LinkHttp *http, LinkHttpRequest *request, void *to, Size size)
 	}
 	for (;;)
 	{
-		if (!is_over(request))
-			link_http_move(http);
+		/* also when all of it is here: others are on their way */
+		link_http_move(http);
 		if (exchange->ring_used > 0)
 			return link_http_ring_get(exchange, to, size);
 		if (request->state == LINK_HTTP_DONE)

@@ -311,13 +311,14 @@ link_open_reader(LinkSession *session, const char *path, int64 offset, int64 len
 }
 
 LinkReader *
-link_begin_reader(LinkSession *session, const char *path)
+link_begin_reader(LinkSession *session, const char *path, int64 offset, int64 length, const char *etag)
 {
 	check_feature(session, LINK_CAN_READ, "reading");
 	path = local_path(session, path);
 	link_check_path(session, path);
+	Assert(offset >= 0 && length >= -1 && length <= LINK_PIECE_SIZE);
 	return session->provider->ops->begin_reader ?
-		session->provider->ops->begin_reader(session, path, 0, -1) : NULL;
+		session->provider->ops->begin_reader(session, path, offset, length, etag) : NULL;
 }
 
 void

@@ -49,6 +49,12 @@
 #define LINK_REAP_TIMEOUT 2000
 #define LINK_REAP_AT_ONCE 4
 
+/*
+ * A range up to this size arrives without being read: begin_reader() has memory
+ * for all of it, so its connection is not kept waiting.
+ */
+#define LINK_PIECE_SIZE (INT64CONST(8) * 1024 * 1024)
+
 /* LinkProvider.features */
 #define LINK_CAN_READ		(1 << 0)
 #define LINK_CAN_WRITE		(1 << 1)
@@ -111,7 +117,8 @@ typedef struct LinkReader
 	LinkSession *session;
 	char	   *path;
 	int64		size;			/* of the whole object if known, else -1 */
-	char	   *etag;			/* or NULL */
+	int64		end;			/* set by await_reader: behind the last byte that comes, -1 if unknown */
+	char	   *etag;			/* as begin_reader takes it, or NULL */
 } LinkReader;
 
 typedef struct LinkWriter
@@ -244,10 +251,15 @@ struct LinkProviderOps
 	/* ---- optional ---- */
 
 	/*
-	 * open_reader() in two: ask, and wait for the answer, so that several objects
-	 * can be asked for at a time.  What open_reader throws await_reader does.
+	 * open_reader() in two: ask, and wait for the answer, so that several objects,
+	 * or ranges of one, can be asked for at a time.  What open_reader throws
+	 * await_reader does.  'etag' (or NULL) is that of another reader of the object:
+	 * XX001 if that version is not there any more, 08P01 if not all of the range
+	 * comes.  Without it, a server that knows no ranges may send all of the object
+	 * instead of its beginning: see 'end'.
 	 */
-	LinkReader *(*begin_reader) (LinkSession *session, const char *path, int64 offset, int64 length);
+	LinkReader *(*begin_reader) (LinkSession *session, const char *path, int64 offset, int64 length,
+								 const char *etag);
 	void		(*await_reader) (LinkReader *reader);
 
 	/* The session ends without an error: keep what the next one of the link can use. */
@@ -304,8 +316,9 @@ extern void link_close(LinkSession *session);
 
 extern LinkReader *link_open_reader(LinkSession *session, const char *path, int64 offset, int64 length);
 
-/* Ask for all of an object; NULL where asking is waiting.  Its size is known after link_await_reader(). */
-extern LinkReader *link_begin_reader(LinkSession *session, const char *path);
+/* Ask, see begin_reader; NULL where asking is waiting.  Nothing is known before link_await_reader(). */
+extern LinkReader *link_begin_reader(LinkSession *session, const char *path, int64 offset, int64 length,
+									 const char *etag);
 extern void link_await_reader(LinkReader *reader);
 
 extern Size link_read(LinkReader *reader, void *to, Size size);

@@ -29,8 +29,12 @@
 #include "transfer/progress.h"
 #include "transfer/source.h"
 
-/* Objects that are on their way at a time. */
+/*
+ * Objects that are on their way at a time, and the bytes that their beginnings may
+ * take together.
+ */
 #define AHEAD 8
+#define AHEAD_BYTES (3 * LINK_PIECE_SIZE)
 
 typedef struct Reading
 {
@@ -196,6 +200,13 @@ load_object(LinkSession *session, const LinkLoad *load, LinkSource *source, Link
 	error_context_stack = context.previous;
 }
 
+/* What a source holds of an object before its turn. */
+static int64
+beginning(const LinkObject *object)
+{
+	return object->size < 0 ? LINK_PIECE_SIZE : Min(object->size, LINK_PIECE_SIZE);
+}
+
 List *
 link_load_objects(const LinkRow *row, const char *path, const LinkLoad *load)
 {
@@ -208,6 +219,7 @@ link_load_objects(const LinkRow *row, const char *path, const LinkLoad *load)
 	LinkSession *session;
 	List	   *objects;
 	int			begun = 0;
+	int64		beginnings = 0;	/* of those begun and not loaded yet */
 
 	MemoryContextSwitchTo(context);
 	session = link_open(row);
@@ -217,21 +229,30 @@ link_load_objects(const LinkRow *row, const char *path, const LinkLoad *load)
 
 	for (int i = 0; i < list_length(objects); i++)
 	{
+		LinkObject *object = list_nth(objects, i);
 		LinkObjectResult *result;
 
 		MemoryContextSwitchTo(context);
 		for (; begun < list_length(objects) && begun < i + AHEAD; begun++)
-			sources[begun % AHEAD] = link_source_begin(session, list_nth(objects, begun));
+		{
+			LinkObject *next = list_nth(objects, begun);
+
+			if (begun > i && beginnings + beginning(next) > AHEAD_BYTES)
+				break;
+			sources[begun % AHEAD] = link_source_begin(session, next);
+			beginnings += beginning(next);
+		}
 
 		MemoryContextSwitchTo(caller);
 		result = palloc0(sizeof(LinkObjectResult));
-		result->path = pstrdup(((LinkObject *) list_nth(objects, i))->path);
+		result->path = pstrdup(object->path);
 		results = lappend(results, result);
 
 		/* CopyFrom leaves memory behind, and there may be thousands of objects */
 		MemoryContextSwitchTo(object_context);
 		load_object(session, load, sources[i % AHEAD], result);
 		link_use_moved(result->rows, result->bytes);
+		beginnings -= beginning(object);
 		MemoryContextReset(object_context);
 	}
 

@@ -12,6 +12,7 @@
 
 #include "codec/codec.h"
 #include "errors.h"
+#include "transfer/pieces.h"
 #include "transfer/source.h"
 
 /*
@@ -20,17 +21,11 @@
  */
 #define BUFFER_SIZE (256 * 1024)
 
-/*
- * Of an object that is asked for before its turn: a provider's buffer holds all
- * of it, so its connection is not kept waiting.
- */
-#define SMALL_SIZE (4 * 1024 * 1024)
-
 struct LinkSource
 {
 	LinkSession *session;
 	char	   *path;
-	LinkReader *reader;			/* NULL: not asked for yet */
+	LinkPieces *stored;
 	MemoryContext context;		/* of all memory below, the provider's too */
 	LinkDecompressor *decompressor; /* NULL: bytes as they are */
 	uint64		bytes;			/* as stored */
@@ -94,22 +89,22 @@ link_source_objects(LinkSession *session, const char *path)
 static Size
 read_provider(LinkSource *source, void *to, Size size)
 {
-	LinkReader *reader = source->reader;
+	int64		whole = link_source_size(source);
 	MemoryContext caller = MemoryContextSwitchTo(source->context);
 	Size		got;
 
 	CHECK_FOR_INTERRUPTS();
-	got = link_read(reader, to, size);
+	got = link_pieces_read(source->stored, to, size);
 	MemoryContextSwitchTo(caller);
 
 	source->bytes += got;
-	if (got == 0 && reader->size >= 0 && source->bytes < (uint64) reader->size)
+	if (got == 0 && whole >= 0 && source->bytes < (uint64) whole)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_CORRUPT),
 				 errmsg("object \"%s\" of link %s is cut off",
-						reader->path, reader->session->link_name),
+						source->path, source->session->link_name),
 				 errdetail("%llu of its %lld bytes arrived.",
-						   (unsigned long long) source->bytes, (long long) reader->size)));
+						   (unsigned long long) source->bytes, (long long) whole)));
 	return got;
 }
 
@@ -139,7 +134,7 @@ link_source_decompress(LinkSource *source, const LinkCodec *codec)
 {
 	MemoryContext caller = MemoryContextSwitchTo(source->context);
 
-	source->decompressor = link_decompressor_begin(codec, source->reader->path, read_stored, source);
+	source->decompressor = link_decompressor_begin(codec, source->path, read_stored, source);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -147,7 +142,7 @@ link_source_decompress(LinkSource *source, const LinkCodec *codec)
 void
 link_source_detect(LinkSource *source)
 {
-	const LinkCodec *codec = link_codec_of_path(source->reader->path);
+	const LinkCodec *codec = link_codec_of_path(source->path);
 	Size		got;
 
 	if (codec == NULL)
@@ -159,7 +154,7 @@ link_source_detect(LinkSource *source)
 		codec = link_codec_of_bytes(source->magic, source->magic_size);
 	}
 	if (codec == &link_codec_gzip &&
-		link_option_boolean(source->reader->session->options, "disable_gunzip", false))
+		link_option_boolean(source->session->options, "disable_gunzip", false))
 		return;
 	if (codec)
 		link_source_decompress(source, codec);
@@ -212,8 +207,7 @@ link_source_begin(LinkSession *session, const LinkObject *object)
 	source->context = context;
 	source->session = session;
 	source->path = pstrdup(object->path);
-	if (object->size >= 0 && object->size <= SMALL_SIZE)
-		source->reader = link_begin_reader(session, source->path);
+	source->stored = link_pieces_begin(session, source->path, object->size);
 	MemoryContextSwitchTo(caller);
 	return source;
 }
@@ -224,10 +218,7 @@ link_source_await(LinkSource *source)
 	MemoryContext caller = MemoryContextSwitchTo(source->context);
 
 	source->buffer = palloc(BUFFER_SIZE);
-	if (source->reader)
-		link_await_reader(source->reader);
-	else
-		source->reader = link_open_reader(source->session, source->path, 0, -1);
+	link_pieces_await(source->stored);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -260,7 +251,7 @@ link_source_read(LinkSource *source, void *to, Size size)
 int64
 link_source_size(const LinkSource *source)
 {
-	return source->reader->size;
+	return link_pieces_size(source->stored);
 }
 
 uint64
@@ -272,6 +263,6 @@ link_source_bytes(const LinkSource *source)
 void
 link_source_close(LinkSource *source)
 {
-	link_close_reader(source->reader);
+	link_pieces_close(source->stored);
 	MemoryContextDelete(source->context);
 }

@@ -25,8 +25,8 @@ typedef struct LinkSource LinkSource;
 extern List *link_source_objects(LinkSession *session, const char *path);
 
 /*
- * An object as it is stored, in the current memory context.  A small one is asked
- * for at once, so that it comes while others are read.
+ * An object as it is stored, in the current memory context.  Its beginning, up to
+ * LINK_PIECE_SIZE, is asked for at once, so that it comes while others are read.
  */
 extern LinkSource *link_source_begin(LinkSession *session, const LinkObject *object);
 

@@ -245,6 +245,32 @@ fuzz_listed(const LinkObject *object, void *arg)
 	return true;
 }
 
+/* The first piece, and the second of the same version. */
+static void
+fuzz_read_pieces(LinkSession *session, const char *path)
+{
+	const LinkProviderOps *ops = session->provider->ops;
+	LinkReader *first = ops->begin_reader(session, path, 0, LINK_PIECE_SIZE, NULL);
+	LinkReader *second;
+	char		buffer[1000];
+	int64		total = 0;
+	Size		got;
+
+	ops->await_reader(first);
+	fuzz_expect(first->end >= -1 && (first->size < 0 || first->end <= first->size));
+	while ((got = ops->read(first, buffer, sizeof(buffer))) > 0)
+		total += got;
+	fuzz_expect(first->end < 0 || total == first->end);
+	if (first->etag)
+	{
+		second = ops->begin_reader(session, path, LINK_PIECE_SIZE, sizeof(buffer), first->etag);
+		ops->await_reader(second);
+		fuzz_expect(second->end == LINK_PIECE_SIZE + (int64) sizeof(buffer));
+		ops->close_reader(second);
+	}
+	ops->close_reader(first);
+}
+
 void
 fuzz_read(LinkSession *session, const char *path)
 {
@@ -259,6 +285,8 @@ fuzz_read(LinkSession *session, const char *path)
 	fuzz_expect(reader->size < 0 || total == reader->size);
 	fuzz_touch(reader->etag);
 	ops->close_reader(reader);
+	if (ops->begin_reader)
+		fuzz_read_pieces(session, path);
 }
 
 typedef struct Writing

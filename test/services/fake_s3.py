@@ -8,7 +8,7 @@ list; each entry is used on the first requests that match it:
 
     {"method": "PUT", "match": "partNumber=2", "times": 1, "do": "status", "status": 503}
 
-"match" is searched in the request target; "do" is one of
+"match" is searched in the request target, "range", a pattern, in its Range; "do" is one of
     status     answer with "status" and an error document of "code"; with "retry_after" if given
     error200   status 200 whose body is an error document of "code"
     reset      read half of the request's body, then reset the connection
@@ -22,9 +22,20 @@ list; each entry is used on the first requests that match it:
     stall      send half of the answer's body, and then nothing
     extra_key  add a key outside the prefix to a listing
     big        answer with 100 MB of body
+    gather     answer as usual once "of" such requests are waiting, or after "seconds"; the log
+               has a line "GATHERED" or "WAITED" for each
+    whole      send all of an object, whatever range was asked for
+    fewer      send a byte less than was asked for, and say so
+    grown      say that the object is a byte larger
+    no_etag    send no ETag; weak: one that says that it is weak
+    replace    the object is replaced before this is answered; remove: removed
+    other      the same, and the condition is not looked at
 "request_id" is what the answer calls the request, instead of "req-1".
+An entry {"objects": ["b/x", "b/y"], "lines": 1000} makes these: lines of 320 bytes,
+"0000000,xxx...", which count up.
 Every request is logged as one line: method, target, what was done, and the id of
-the access key that signed it; every connection as a line "CONNECT".
+the access key that signed it, and one more, which begins with a space, if it has a
+Range: that, and its If-Match; every connection as a line "CONNECT".
 """
 
 import hashlib
@@ -45,6 +56,14 @@ OBJECTS = {}
 UPLOADS = {}
 BEGUN = []                      # (id, path, time) of every upload that ever was
 LOCK = threading.Lock()
+for entry in FAULTS:
+    if "objects" in entry:
+        made = b"".join(b"%07d,%s\n" % (n, b"x" * 311) for n in range(entry["lines"]))
+        OBJECTS.update((key, made) for key in entry["objects"])
+FAULTS = [entry for entry in FAULTS if "objects" not in entry]
+for entry in FAULTS:
+    if entry["do"] == "gather":
+        entry["barrier"] = threading.Barrier(entry["of"])
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -62,7 +81,8 @@ class Handler(BaseHTTPRequestHandler):
         with LOCK:
             for f in FAULTS:
                 if f.get("times", 1) > 0 and f.get("method", self.command) == self.command \
-                        and f.get("match", "") in self.path:
+                        and f.get("match", "") in self.path \
+                        and re.search(f.get("range", ""), self.headers.get("Range") or ""):
                     f["times"] = f.get("times", 1) - 1
                     return f
         return None
@@ -110,7 +130,8 @@ class Handler(BaseHTTPRequestHandler):
         do = fault["do"] if fault else None
         self.request_id = fault.get("request_id", "req-1") if fault else "req-1"
         signer = re.search(r"Credential=([^/]+)/", self.headers.get("Authorization") or "")
-        LOG.write("%s %s %s %s\n" % (self.command, self.path, do or "-", signer.group(1) if signer else "-"))
+        LOG.write("%s %s %s %s\n" % (self.command, self.path, do or "-", signer.group(1) if signer else "-")
+                  + (" %s %s\n" % (self.headers["Range"], self.headers.get("If-Match") or "-") if "Range" in self.headers else ""))
         length = int(self.headers.get("Content-Length") or 0)
         if do == "hang":
             time.sleep(fault.get("seconds", 60))
@@ -128,6 +149,12 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, b"x" * (100 << 20))
         if do == "late":
             time.sleep(fault["seconds"])
+        if do == "gather":
+            try:
+                fault["barrier"].wait(fault["seconds"])
+                LOG.write("GATHERED\n")
+            except threading.BrokenBarrierError:
+                LOG.write("WAITED\n")
 
         url = urllib.parse.urlsplit(self.path)
         key = urllib.parse.unquote(url.path)[1:]
@@ -171,21 +198,28 @@ class Handler(BaseHTTPRequestHandler):
         if method == "DELETE":
             OBJECTS.pop(key, None)
             return self.answer(204)
+        if do in ("replace", "other"):
+            OBJECTS[key] = OBJECTS[key].replace(b"x", b"y")
+        if do == "remove":
+            OBJECTS.pop(key, None)
         if key not in OBJECTS:
             return self.error(404, "NoSuchKey")
         data = OBJECTS[key]
         etag = '"%s"' % hashlib.md5(data).hexdigest()
         match = self.headers.get("If-Match")
-        if match and match != etag:
+        if match and match != etag and do != "other":
             return self.error(412, "PreconditionFailed")
-        part = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
-        headers = {"ETag": etag, "Last-Modified": "Mon, 02 Jan 2023 03:04:05 GMT"}
+        part = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "") if do != "whole" else None
+        headers = {"ETag": "W/" + etag if do == "weak" else etag, "Last-Modified": "Mon, 02 Jan 2023 03:04:05 GMT"}
+        if do == "no_etag":
+            del headers["ETag"]
         if part:
             first = int(part.group(1))
             last = min(int(part.group(2) or len(data)), len(data) - 1)
             if first >= len(data):
                 return self.error(416, "InvalidRange")
-            headers["Content-Range"] = "bytes %d-%d/%d" % (first, last, len(data))
+            last -= do == "fewer"
+            headers["Content-Range"] = "bytes %d-%d/%d" % (first, last, len(data) + (do == "grown"))
             return self.answer(206, data[first:last + 1], headers, do)
         return self.answer(200, data, headers, do)
 

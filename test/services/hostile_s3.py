@@ -199,6 +199,23 @@ def drip(r):
     r.reset()
 
 
+def piece(r, first, last, etag='"one"', size=20 << 20, sent=None):
+    r.send("HTTP/1.1 206 x\r\n%sContent-Range: bytes %d-%d/%d\r\nContent-Length: %d\r\n\r\n"
+           % ("ETag: %s\r\n" % etag if etag else "", first, last, size, last - first + 1))
+    r.send(OBJECT[:64] * ((last - first + 1) // 64) if sent is None else sent)
+
+
+def in_pieces(others, size=20 << 20):
+    """An object whose first piece is as it should be."""
+    def behave(r):
+        first, last = map(int, r.header("range")[6:].split("-"))
+        if first == 0:
+            piece(r, first, last, size=size)
+        else:
+            others(r, first, last)
+    return behave
+
+
 def no_length(r):
     """Cut off, which nobody could tell."""
     r.answer(200, OBJECT[:1000], length="")
@@ -284,7 +301,19 @@ BEHAVIOURS = {
     "short": lambda r: (r.answer(200, OBJECT[:1000], ['ETag: "one"'], length=2000), r.end()),
     "no-length": no_length,
     "endless": endless,
-    "unasked-206": lambda r: r.answer(206, "xyz", ["Content-Range: bytes 5-7/100"]),
+    "unasked-206": lambda r: r.listing(["p/a"]) if "list-type" in r.query else r.answer(206, "xyz", ["Content-Range: bytes 5-7/100"]),
+    "unasked-416": lambda r: r.listing(["p/a"]) if "list-type" in r.query else r.answer(416, headers=["Content-Range: bytes */5"]),
+    "piece-shifted": in_pieces(lambda r, first, last: piece(r, first + 64, last)),
+    "piece-longer": in_pieces(lambda r, first, last: piece(r, first, last + 64)),
+    "piece-shorter": in_pieces(lambda r, first, last: piece(r, first, last - 64)),
+    "piece-whole": in_pieces(lambda r, first, last: whole(r)),
+    "piece-cut": in_pieces(lambda r, first, last: (piece(r, first, last, sent=b"0000000\n"), r.reset())),
+    "piece-version": in_pieces(lambda r, first, last: piece(r, first, last, '"two"')),
+    "piece-anonymous": in_pieces(lambda r, first, last: piece(r, first, last, None)),
+    "piece-404": in_pieces(lambda r, first, last: r.error(404, "NoSuchKey")),
+    "piece-412": in_pieces(lambda r, first, last: r.error(412, "PreconditionFailed")),
+    "piece-416": in_pieces(lambda r, first, last: r.error(416, "InvalidRange")),
+    "piece-huge": in_pieces(lambda r, first, last: r.error(416, "InvalidRange"), size=(1 << 63) - 1),
     "rest": broken_off(lambda r: part(r, r.first())),
     "other-range": broken_off(lambda r: part(r, r.first() - 8)),
     "other-version": broken_off(lambda r: part(r, r.first(), "two")),

@@ -23,6 +23,7 @@ my %verbs = (
 	list => "SELECT path, size FROM link.list_files('hostile', 'BUCKET/p/')",
 	read => "SELECT length(link.read_file('hostile', 'BUCKET/x'))",
 	load => "SELECT link.load_data('hostile', 'BUCKET/x', 'kept')",
+	load_small => "SELECT link.load_data('hostile', 'BUCKET/p/', 'kept')",
 	check => "SELECT * FROM link.check_link('hostile', 'BUCKET')",
 	remove => "SELECT link.remove_file('hostile', 'BUCKET/x')",
 	write => "SELECT link.write_file('hostile', 'BUCKET/x', 'x', overwrite => true)",
@@ -101,7 +102,18 @@ harm('other-version', 'load', 'XX001', qr/it was changed while it was read/);
 harm('drip', 'load', '58030', qr/after \d+ attempts/, within => 6);
 harm('short', 'load', 'XX001', qr/could not read/, within => 5);
 harm('no-length', 'load', '08P01', qr/does not say how long/);
-harm('unasked-206', 'load', '08P01', qr/a part of the object although all of it was asked for/);
+harm('unasked-206', 'load', '08P01', qr/does not send the range of bytes that was asked for/);
+harm('unasked-206', 'load_small', '08P01', qr/a part of the object although all of it was asked for/);
+harm('unasked-416', $_, '58030', qr/HTTP 416/) for qw(load load_small);
+harm('piece-shifted', 'load', '08P01', qr/does not send the range of bytes that was asked for/);
+harm('piece-longer', 'load', '08P01', qr/sends more bytes than were asked for/);
+harm('piece-shorter', 'load', '08P01', qr/sends fewer bytes than were asked for/);
+harm('piece-whole', 'load', '08P01', qr/does not send the range of bytes that was asked for/);
+harm('piece-cut', 'load', '58030', qr/after \d+ attempts/, within => 6);
+harm($_, 'load', 'XX001', qr/it was changed while it was read/) for qw(piece-version piece-anonymous piece-416 piece-404);
+harm('piece-412', 'load', 'XX001', qr/replaced while it was read/);
+harm('piece-huge', 'read', '54000', qr/larger than 268435456 bytes/);
+harm('piece-huge', 'load', 'XX001', qr/it was changed while it was read/);
 harm('negative-length', 'read', '08P01', qr/Invalid Content-Length/);
 harm('huge-length', 'read', '54000', qr/larger than 268435456 bytes/);
 harm('two-lengths', 'read', 'XX001|08P01', qr/could not read/);

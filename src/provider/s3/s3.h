@@ -257,7 +257,8 @@ extern char *link_s3_unquote(const char *etag);
 /* ---- s3_read.c ---- */
 
 extern LinkReader *link_s3_open_reader(LinkSession *session, const char *path, int64 offset, int64 length);
-extern LinkReader *link_s3_begin_reader(LinkSession *session, const char *path, int64 offset, int64 length);
+extern LinkReader *link_s3_begin_reader(LinkSession *session, const char *path, int64 offset, int64 length,
+										const char *etag);
 extern void link_s3_await_reader(LinkReader *reader);
 extern Size link_s3_read(LinkReader *reader, void *to, Size size);
 extern void link_s3_close_reader(LinkReader *reader);

@@ -4,7 +4,8 @@
  *	  Reading an object, or a range of it, as a stream.
  *
  * A transfer that breaks goes on at the byte where it broke, on condition that
- * the object is still the one of the first answer (If-Match).
+ * the object is still the one of the first answer (If-Match).  Ranges that are to
+ * be of one version with another's have that condition from the beginning.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,10 +27,12 @@ typedef struct LinkS3Reader
 	int64		offset;
 	int64		length;			/* -1: to the end */
 	bool		nothing;		/* no byte is wanted */
+	bool		all_will_do;	/* where a range is not known */
+	bool		conditional;	/* if_match was given */
 	int64		first;			/* byte that the latest attempt asked for */
 	int64		expected;		/* bytes that will come in all, -1 if unknown */
 	int64		delivered;
-	char	   *if_match;		/* the first answer's ETag, NULL before it and if it had none */
+	char	   *if_match;		/* given, or the first answer's ETag: NULL before it and if it had none */
 } LinkS3Reader;
 
 /* "bytes 5-9/20" of an answer to a range, "bytes * /20" if there is no such range. */
@@ -60,12 +63,14 @@ parse_content_range(const char *text, int64 *first, int64 *last, int64 *size)
 	return end != text && *end == '\0' && *size > *last;
 }
 
-/* Which version of the object this is, from the first answer that says it. */
+/* What the first answer says: is this all of the object, and which version of it? */
 static void
-learn_etag(LinkS3Reader *reader)
+learn(LinkS3Reader *reader)
 {
 	const char *etag = link_http_answer_header(&reader->request->http, "etag");
 
+	if (reader->all_will_do && reader->request->http.status == 200)
+		reader->length = -1;
 	if (reader->if_match || etag == NULL)
 		return;
 	reader->if_match = MemoryContextStrdup(reader->context, etag);
@@ -80,6 +85,8 @@ reader_attempt(LinkHttpRequest *http_request, void *arg)
 	char		range[64];
 
 	request->n_headers = 0;
+	if (http_request->received > 0)
+		learn(reader);
 	reader->first = first;
 	if (reader->length >= 0)
 		snprintf(range, sizeof(range), "bytes=" INT64_FORMAT "-" INT64_FORMAT,
@@ -89,20 +96,26 @@ reader_attempt(LinkHttpRequest *http_request, void *arg)
 	if (first > 0 || reader->length >= 0)
 		link_s3_header(request, "range", range);
 
-	if (http_request->received > 0)
-	{
-		learn_etag(reader);
-		if (reader->if_match == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_LINK_FAILED),
-					 errmsg("%s through link %s: the connection broke in the middle",
-							http_request->what, request->session->base.link_name),
-					 errdetail("The server gave the object no ETag, by which the rest could be asked for.")));
+	if (http_request->received > 0 && reader->if_match == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_FAILED),
+				 errmsg("%s through link %s: the connection broke in the middle",
+						http_request->what, request->session->base.link_name),
+				 errdetail("The server gave the object no ETag, by which the rest could be asked for.")));
+	if (http_request->received > 0 || reader->conditional)
 		link_s3_header(request, "if-match", reader->if_match);
-	}
 	link_s3_customer_key(request);
 	link_s3_attempt(http_request, arg);
 	request->n_headers = 0;		/* they are copied; 'range' is ours */
+}
+
+LINK_NORETURN static void
+raise_changed(LinkS3Reader *reader)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LINK_CORRUPT),
+			 errmsg("%s through link %s: it was changed while it was read",
+					reader->request->http.what, reader->base.session->link_name)));
 }
 
 /* What the answer says of the object; it may have broken and gone on already. */
@@ -111,11 +124,18 @@ read_headers(LinkS3Reader *reader)
 {
 	LinkS3Request *request = reader->request;
 	const char *length = link_http_answer_header(&request->http, "content-length");
+	const char *etag = link_http_answer_header(&request->http, "etag");
 	int64		first = 0;
 	int64		last;
 
-	learn_etag(reader);
-	reader->base.etag = link_s3_unquote(reader->if_match);
+	/* a server may not know the condition */
+	if (reader->conditional && (etag == NULL || strcmp(etag, reader->if_match) != 0))
+		raise_changed(reader);
+	learn(reader);
+
+	/* no condition takes a weak one (RFC 9110) */
+	if (reader->if_match && reader->if_match[0] && strncmp(reader->if_match, "W/", 2) != 0)
+		reader->base.etag = reader->if_match;
 	if (reader->first == 0 && reader->length < 0)
 	{
 		char	   *end;
@@ -141,10 +161,13 @@ read_headers(LinkS3Reader *reader)
 	reader->expected = last - reader->offset + 1;
 	if (reader->length >= 0 && reader->expected > reader->length)
 		link_s3_raise_protocol(request, "It sends more bytes than were asked for.");
+	if (reader->conditional && reader->expected < reader->length)
+		link_s3_raise_protocol(request, "It sends fewer bytes than were asked for.");
 }
 
-LinkReader *
-link_s3_begin_reader(LinkSession *session, const char *path, int64 offset, int64 length)
+static LinkReader *
+begin(LinkSession *session, const char *path, int64 offset, int64 length, const char *etag,
+	  bool all_will_do)
 {
 	LinkS3Session *s3 = (LinkS3Session *) session;
 	MemoryContext context = AllocSetContextCreate(session->context, "link S3 reader",
@@ -162,11 +185,14 @@ link_s3_begin_reader(LinkSession *session, const char *path, int64 offset, int64
 	/* no range says "no bytes": ask for one, and leave it */
 	reader->nothing = length == 0;
 	reader->length = length == 0 ? 1 : length;
+	reader->all_will_do = all_will_do;
+	reader->conditional = etag != NULL;
+	reader->if_match = etag ? pstrdup(etag) : NULL;
 
 	request = link_s3_request(s3, "GET", path, "read");
 	request->http.streamed = true;
 	request->http.resumable = true;
-	request->http.stream_size = STREAM_SIZE;
+	request->http.stream_size = length > 0 && length <= LINK_PIECE_SIZE ? (Size) length : STREAM_SIZE;
 	request->http.attempt = reader_attempt;
 	request->http.arg = reader;
 	reader->request = request;
@@ -174,6 +200,12 @@ link_s3_begin_reader(LinkSession *session, const char *path, int64 offset, int64
 	link_s3_start(request);
 	MemoryContextSwitchTo(caller);
 	return &reader->base;
+}
+
+LinkReader *
+link_s3_begin_reader(LinkSession *session, const char *path, int64 offset, int64 length, const char *etag)
+{
+	return begin(session, path, offset, length, etag, etag == NULL && offset == 0 && length > 0);
 }
 
 void
@@ -189,7 +221,9 @@ link_s3_await_reader(LinkReader *base)
 	if (request->http.state == LINK_HTTP_FAILED)
 		link_http_raise(s3->http, &request->http);
 
-	if (request->http.status == 416)
+	if (reader->conditional && (request->http.status == 404 || request->http.status == 416))
+		raise_changed(reader);
+	else if (request->http.status == 416 && (reader->offset > 0 || reader->length >= 0))
 	{
 		/* at or behind the end */
 		if (!parse_content_range(link_http_answer_header(&request->http, "content-range"),
@@ -201,6 +235,7 @@ link_s3_await_reader(LinkReader *base)
 		link_s3_raise(request);
 	else
 		read_headers(reader);
+	base->end = reader->expected < 0 ? -1 : reader->offset + reader->expected;
 
 	if (reader->nothing || reader->expected == 0)
 	{
@@ -213,7 +248,7 @@ link_s3_await_reader(LinkReader *base)
 LinkReader *
 link_s3_open_reader(LinkSession *session, const char *path, int64 offset, int64 length)
 {
-	LinkReader *reader = link_s3_begin_reader(session, path, offset, length);
+	LinkReader *reader = begin(session, path, offset, length, NULL, false);
 
 	link_s3_await_reader(reader);
 	return reader;
