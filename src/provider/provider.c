@@ -416,12 +416,13 @@ record_of(const char *name)
  * A publish that fails leaves the upload on record: for link_discard(), or, if
  * nobody comes to that, as an orphan.
  */
-void
+char *
 link_publish(LinkSession *session, const char *path, bool overwrite,
 			 const char *token, Size token_size)
 {
 	char		name[LINK_JOURNAL_NAME_SIZE];
 	LinkJournal *journal = NULL;
+	char	   *version;
 
 	check_feature(session, LINK_CAN_WRITE, "writing");
 	path = local_path(session, path);
@@ -433,9 +434,10 @@ link_publish(LinkSession *session, const char *path, bool overwrite,
 
 	if (name[0] != '\0')
 		journal = record_of(name);
-	session->provider->ops->publish(session, path, overwrite, token, token_size);
+	version = session->provider->ops->publish(session, path, overwrite, token, token_size);
 	if (journal)
 		link_journal_remove(journal);
+	return version;
 }
 
 static void
@@ -511,16 +513,16 @@ link_remove(LinkSession *session, const char *path)
 	path = local_path(session, path);
 	link_check_path(session, path);
 	check_replaceable(session, "remove");
-	session->provider->ops->remove(session, path);
+	(void) session->provider->ops->remove(session, path, NULL);
 }
 
-void
-link_unpublish(LinkSession *session, const char *path)
+bool
+link_unpublish(LinkSession *session, const char *path, const char *version)
 {
 	check_feature(session, LINK_CAN_REMOVE, "removing");
 	path = local_path(session, path);
 	link_check_path(session, path);
-	session->provider->ops->remove(session, path);
+	return session->provider->ops->remove(session, path, version);
 }
 
 bool

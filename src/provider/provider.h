@@ -219,8 +219,12 @@ struct LinkProviderOps
 	 */
 	void		(*prepare) (LinkWriter *writer, StringInfo token);
 
-	/* Make a prepared object visible, all at once. */
-	void		(*publish) (LinkSession *session, const char *path, bool overwrite,
+	/*
+	 * Make a prepared object visible, all at once.  Gives what tells this version
+	 * of the object from others, as stat() gives its ETag; palloc'd, NULL if it
+	 * cannot be told.
+	 */
+	char	   *(*publish) (LinkSession *session, const char *path, bool overwrite,
 							const char *token, Size token_size);
 
 	/*
@@ -234,8 +238,12 @@ struct LinkProviderOps
 	bool		(*discard) (LinkSession *session, const char *path,
 							const char *token, Size token_size);
 
-	/* 58P01 if absent.  Conditional on nothing. */
-	void		(*remove) (LinkSession *session, const char *path);
+	/*
+	 * 'version' NULL: whatever is there; 58P01 if absent.  Else only what publish()
+	 * gave this version of, on the provider's own condition where it has one; false
+	 * if another object is there, or none.
+	 */
+	bool		(*remove) (LinkSession *session, const char *path, const char *version);
 
 	/*
 	 * Every object whose path begins with 'prefix', ordered by path bytewise,
@@ -332,8 +340,8 @@ extern void link_write(LinkWriter *writer, const void *data, Size size);
 extern void link_write_message(LinkWriter *writer, const char *key, Size key_size,
 							   const void *data, Size size);
 extern void link_prepare(LinkWriter *writer, StringInfo token);
-extern void link_publish(LinkSession *session, const char *path, bool overwrite,
-						 const char *token, Size token_size);
+extern char *link_publish(LinkSession *session, const char *path, bool overwrite,
+						  const char *token, Size token_size);
 extern void link_abort(LinkWriter *writer);
 
 /* For PG_CATCH: the one or the other, as far as the writer has come.  'token': as prepare left it. */
@@ -347,8 +355,11 @@ extern void link_discard(LinkSession *session, const char *path, const char *tok
 extern void link_hand_over(const char *token, Size token_size);
 extern void link_remove(LinkSession *session, const char *path);
 
-/* Remove an object that the same statement has published, append_only or not. */
-extern void link_unpublish(LinkSession *session, const char *path);
+/*
+ * Remove an object that the same statement has published, append_only or not, unless
+ * it is not the one any more that link_publish() gave the version of: then false.
+ */
+extern bool link_unpublish(LinkSession *session, const char *path, const char *version);
 extern bool link_stat(LinkSession *session, const char *path, LinkObject *object);
 
 /*

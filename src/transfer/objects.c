@@ -40,6 +40,7 @@ typedef struct Prepared
 	char	   *token;			/* NULL: in the file */
 	Size		token_size;		/* 0: there is none yet */
 	off_t		file_offset;
+	char	   *version;		/* of the published object; NULL: not told */
 } Prepared;
 
 struct LinkObjectSet
@@ -431,13 +432,20 @@ publish(void *arg)
 	MemoryContext step = AllocSetContextCreate(CurrentMemoryContext, "link publish", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(step);
 
-	for (; set->published < list_length(set->prepared); set->published++)
+	while (set->published < list_length(set->prepared))
 	{
-		const Prepared *prepared = list_nth(set->prepared, set->published);
+		Prepared   *prepared = list_nth(set->prepared, set->published);
+		const char *token;
+		char	   *version;
 
 		CHECK_FOR_INTERRUPTS();
-		link_publish(set->session, prepared->result.path, set->wanted->overwrite,
-					 token_of(set, prepared), prepared->token_size);
+		token = token_of(set, prepared);
+		version = link_publish(set->session, prepared->result.path, set->wanted->overwrite,
+							   token, prepared->token_size);
+		set->published++;
+		if (version)
+			prepared->version = MemoryContextStrdup(set->context, version);
+		free_token(prepared, token);
 		MemoryContextReset(step);
 	}
 	MemoryContextSwitchTo(caller);
@@ -447,7 +455,7 @@ publish(void *arg)
 typedef struct Unpublish
 {
 	LinkSession *session;
-	const char *path;
+	const Prepared *prepared;
 } Unpublish;
 
 static void
@@ -455,10 +463,14 @@ unpublish(void *arg)
 {
 	Unpublish  *unpublish = arg;
 
-	link_unpublish(unpublish->session, unpublish->path);
+	/* what somebody else has put in its place is none of ours, and stays */
+	(void) link_unpublish(unpublish->session, unpublish->prepared->result.path, unpublish->prepared->version);
 }
 
-/* Some were published and the next was not: as if none had been, as far as that can be had. */
+/*
+ * Some were published and the next was not: as if none had been, as far as that
+ * can be had.  One whose version is not known stays: it may be another's by now.
+ */
 static void
 take_back(LinkObjectSet *set)
 {
@@ -468,9 +480,9 @@ take_back(LinkObjectSet *set)
 	for (int i = 0; i < set->published; i++)
 	{
 		const Prepared *prepared = list_nth(set->prepared, i);
-		Unpublish	arg = {set->session, prepared->result.path};
+		Unpublish	arg = {set->session, prepared};
 
-		if (GetCurrentTimestamp() >= until || link_attempt(unpublish, &arg) != NULL)
+		if (prepared->version == NULL || GetCurrentTimestamp() >= until || link_attempt(unpublish, &arg) != NULL)
 			stay++;
 	}
 	if (stay > 0)

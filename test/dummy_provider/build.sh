@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The extension with one more provider, made as src/provider/README.md says, and a
-# function for tests (range.c), in a private installation of the server: nothing
+# The extension with one more provider, made as src/provider/README.md says, and
+# functions for tests (range.c, publish.c), in a private installation of the server: nothing
 # outside of FOLDER changes.
 #
 #   bash test/dummy_provider/build.sh FOLDER    run in the tree; prints "bindir ..." of the installation
@@ -24,7 +24,7 @@ for f in link.so extension/link.control; do rm -f "$to/inst$("$config" --pkglibd
 mkdir "$to/build"
 tar -C "$here" --exclude=./.git --exclude=./tmp_check --exclude=./results --exclude='*.d' -cf - . | tar -C "$to/build" -xf -
 cp -r "$here/test/dummy_provider/memory" "$to/build/src/provider/"
-cp "$here/test/dummy_provider/range.c" "$to/build/src/statement/"
+cp "$here/test/dummy_provider/range.c" "$here/test/dummy_provider/publish.c" "$to/build/src/statement/"
 cd "$to/build"
 sed -i '/link_fs_provider;/a extern const LinkProvider link_memory_provider;' src/provider/list.h
 sed -i '/&link_fs_provider,/a \	\&link_memory_provider,' src/provider/provider.c

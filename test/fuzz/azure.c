@@ -49,7 +49,7 @@ read_blob(LinkSession *session)
 static void
 remove_blob(LinkSession *session)
 {
-	session->provider->ops->remove(session, "container/blob");
+	session->provider->ops->remove(session, "container/blob", NULL);
 }
 
 static void

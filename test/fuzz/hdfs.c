@@ -58,7 +58,8 @@ read_file(LinkSession *session)
 static void
 remove_file(LinkSession *session)
 {
-	link_hdfs_remove(session, "/dir/file");
+	link_hdfs_remove(session, "/dir/file", NULL);
+	link_hdfs_remove(session, "/dir/file", "1-2-3");
 }
 
 static void

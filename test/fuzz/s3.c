@@ -61,7 +61,8 @@ read_object(LinkSession *session)
 static void
 remove_object(LinkSession *session)
 {
-	link_s3_remove(session, "bucket/key");
+	link_s3_remove(session, "bucket/key", NULL);
+	link_s3_remove(session, "bucket/key", "etag");
 }
 
 static void

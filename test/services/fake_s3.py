@@ -20,6 +20,8 @@ list; each entry is used on the first requests that match it:
     lose       do what is asked, but answer nothing for "seconds"
     ago        begin an upload that says it was begun "seconds" ago
     stall      send half of the answer's body, and then nothing
+    replace    before a removal: somebody else puts "theirs" there
+    unconditional    know no condition of a removal
     extra_key  add a key outside the prefix to a listing
     big        answer with 100 MB of body
     gather     answer as usual once "of" such requests are waiting, or after "seconds"; the log
@@ -181,8 +183,8 @@ class Handler(BaseHTTPRequestHandler):
             if not self.put(key, b"".join(parts[n] for n in sorted(parts))):
                 return self.error(412, "PreconditionFailed")
             UPLOADS.pop(query["uploadId"][0], None)
-            return self.answer(200, b"<CompleteMultipartUploadResult><ETag>&quot;x-1&quot;</ETag>"
-                                    b"</CompleteMultipartUploadResult>")
+            return self.answer(200, b"<CompleteMultipartUploadResult><ETag>&quot;%s&quot;</ETag>"
+                                    b"</CompleteMultipartUploadResult>" % hashlib.md5(OBJECTS[key]).hexdigest().encode())
         if method == "DELETE" and "uploadId" in query:
             if UPLOADS.pop(query["uploadId"][0], None) is None:
                 return self.error(404, "NoSuchUpload")
@@ -196,6 +198,13 @@ class Handler(BaseHTTPRequestHandler):
                 return self.error(412, "PreconditionFailed")
             return self.answer(200, b"", {"ETag": '"%s"' % hashlib.md5(body).hexdigest()})
         if method == "DELETE":
+            match = self.headers.get("If-Match")
+            if do == "replace":
+                OBJECTS[key] = b"theirs"
+            if do == "unconditional" and match:
+                return self.error(501, "NotImplemented")
+            if match and key in OBJECTS and match != '"%s"' % hashlib.md5(OBJECTS[key]).hexdigest():
+                return self.error(412, "PreconditionFailed")
             OBJECTS.pop(key, None)
             return self.answer(204)
         if do in ("replace", "other"):

@@ -6,8 +6,9 @@
 # need_service('s3b'), need_service('hdfs'), need_service('kafka'). LINK_CONFORMANCE='S3 FS'
 # runs these alone.
 #
-# No statement reads a range of an object; a function that the dummy's build alone has does
-# (test/dummy_provider/range.c), through every provider.
+# No statement reads a range of an object, nor removes one if it is still the same; functions
+# that the dummy's build alone has do (test/dummy_provider/range.c, publish.c), through every
+# provider.
 
 use strict;
 use warnings;
@@ -51,6 +52,7 @@ my %expected = (
 	'write where nothing is' => { all => '58P01', HDFS => '00000', FS => '00000' },	# directories are made
 	'read where nothing is' => { all => '58P01' },
 	'list where nothing is' => { all => '58P01', HDFS => 'empty', FS => 'empty' },
+	'taken back' => { all => 'if it is ours' },
 	'two writers' => { all => '00000 58P02', GCS_HMAC => 'one or both' },	# it takes no condition with S3's signatures
 );
 
@@ -401,6 +403,32 @@ sub ranges
 	check($name, 'ranges', $bad || 'same bytes');
 }
 
+# What was published is removed again, in one piece or in parts, unless somebody has put
+# something else there. By the same functions.
+sub taken_back
+{
+	my ($node, $name) = @_;
+	my $p = $providers{$name};
+	my $bad = '';
+
+	foreach my $size (3, $p->{part} + 1)
+	{
+		foreach my $case ([ 'ours', 'SELECT', 't', '' ], [ 'replaced', "SELECT link.write_file('$p->{link}', :'path', 'theirs', true)", 'f', '6' ],
+			[ 'gone', "SELECT link.remove_file('$p->{link}', :'path')", 'f', '' ])
+		{
+			my ($what, $between, @expected) = @$case;
+			my $got = eval { sql($node, <<"SQL") } // $@;
+SELECT @{[ quote("$p->{at}taken back/$size $what") ]} AS path \\gset
+SELECT publish('$p->{link}', :'path', convert_to(repeat('o', $size), 'UTF8')) AS version \\gset
+$between \\g /dev/null
+SELECT unpublish('$p->{link}', :'path', :'version'), (SELECT size FROM link.list_files('$p->{link}', :'path'));
+SQL
+			$bad .= "$size, $what: $got; " if $got ne join('|', @expected);
+		}
+	}
+	check($name, 'taken back', $bad || 'if it is ours');
+}
+
 sub stream
 {
 	my ($node, $name) = @_;
@@ -486,11 +514,14 @@ if (!$ENV{LINK_CONFORMANCE} || $ENV{LINK_CONFORMANCE} =~ /MEMORY/)
 	$providers{MEMORY}{config} = { directory => $objects };
 	$providers{MEMORY}{left} = sub { glob("$objects/*/.new-*") };
 	run_list($dummy, 'MEMORY');
-	sql($dummy, "CREATE FUNCTION read_range(text, text, bigint, bigint) RETURNS bytea LANGUAGE C STRICT AS 'link', 'link_test_read_range'");
+	sql($dummy, "CREATE FUNCTION read_range(text, text, bigint, bigint) RETURNS bytea LANGUAGE C STRICT AS 'link', 'link_test_read_range';
+		CREATE FUNCTION publish(text, text, bytea) RETURNS text LANGUAGE C STRICT AS 'link', 'link_test_publish';
+		CREATE FUNCTION unpublish(text, text, text) RETURNS bool LANGUAGE C STRICT AS 'link', 'link_test_unpublish'");
 	foreach my $name (grep { !$providers{$_}{stream} && $providers{$_}{link} } qw(MEMORY S3 S3B GCS GCS_HMAC AZURE HDFS FS))
 	{
 		make_links($dummy, $name, $providers{$name}) if $name ne 'MEMORY';
 		ranges($dummy, $name);
+		taken_back($dummy, $name);
 	}
 	$dummy->stop;
 }

@@ -4,6 +4,7 @@
 use strict;
 use warnings;
 use IPC::Run ();
+use JSON::PP ();
 use LinkTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -70,6 +71,26 @@ sql("SELECT pg_cancel_backend($pid)");
 like($ended->(), qr/^ERROR:  canceling statement due to user request\n$/, '... that is damaged, which is not the error');
 is(uploads(), '', '... and does not keep the next from being taken back');
 is(records(), '', '... nor on record');
+
+#
+# What has been published is removed again when a later object cannot be, but nothing
+# that somebody else has put there. The fake's answers to the fourth come late, so that
+# there is time to do that.
+#
+my ($url, $stop, $log) = start_fake(JSON::PP::encode_json([
+			{ method => 'PUT', match => 'again/t_0003', do => 'late', seconds => 3 },
+			{ method => 'DELETE', match => 'again/t_0001', do => 'replace' }, { method => 'DELETE', match => 'again/t_0002', do => 'unconditional' } ]));
+make_link($node, 'fake', 'S3', { aws_access_key_id => 'AKIAFAKE', aws_secret_access_key => 'x' x 40 }, { endpoint_url => $url });
+my $content = sub { sql("SELECT string_agg(path || '=' || convert_from(link.read_file('fake', path), 'UTF8'), ' ') FROM link.list_files('fake', 'b/again/')") };
+
+$ended = start("SELECT link.select_into('SELECT n FROM generate_series(1, 4) n', 'fake', 'b/again/t', file_size => 1)");
+for (my $tries = 200; fake_log($log) !~ m{^PUT /b/again/t_0003}m; sleep 0.1) { die 'nothing published' unless $tries-- }
+sql("SELECT link.write_file('fake', 'b/again/t_0000', 'other', overwrite => true); SELECT link.write_file('fake', 'b/again/t_0003', 'first')");
+my $err = $ended->();
+like($err, qr/"b\/again\/t_0003".*already exists/, 'a burst that fails at its end');
+is($content->(), 'b/again/t_0000=other b/again/t_0001=theirs b/again/t_0003=first', '... what others have put there stays: before, and in the moment of the removal');
+unlike($err, qr/stay visible/, '... and is not counted as what could not be removed');
+like(fake_log($log), qr{^DELETE /b/again/t_0002 unconditional .*\nDELETE /b/again/t_0002 - }m, '... where the server knows no condition the look before has to do');
 
 #
 # Several processes, the leader slow: so the others have most of the work.

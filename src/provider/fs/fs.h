@@ -87,13 +87,13 @@ extern void link_fs_close_reader(LinkReader *reader);
 extern LinkWriter *link_fs_open_writer(LinkSession *session, const char *path, bool overwrite);
 extern void link_fs_write(LinkWriter *writer, const void *data, Size size);
 extern void link_fs_prepare(LinkWriter *writer, StringInfo token);
-extern void link_fs_publish(LinkSession *session, const char *path, bool overwrite,
-							const char *token, Size token_size);
+extern char *link_fs_publish(LinkSession *session, const char *path, bool overwrite,
+							 const char *token, Size token_size);
 extern bool link_fs_abort(LinkWriter *writer);
 extern bool link_fs_discard(LinkSession *session, const char *path,
 							const char *token, Size token_size);
 extern LinkReapOutcome link_fs_reap(LinkSession *session, LinkReap *reap);
-extern void link_fs_remove(LinkSession *session, const char *path);
+extern bool link_fs_remove(LinkSession *session, const char *path, const char *version);
 extern bool link_fs_stat(LinkSession *session, const char *path, LinkObject *object);
 
 #endif							/* LINK_FS_H */

@@ -312,12 +312,14 @@ token_name(const char *token, Size token_size, char name[TEMPORARY_LENGTH + 1])
 		strspn(name + 6, "0123456789abcdef") == 2 * TEMPORARY_RANDOM;
 }
 
-void
+/* Its version is looked up under the hidden name, which nobody else writes. */
+char *
 link_fs_publish(LinkSession *session, const char *path, bool overwrite,
 				const char *token, Size token_size)
 {
 	char		temporary[TEMPORARY_LENGTH + 1];
 	const char *name;
+	struct stat st;
 	int			parent;
 	int			failure = 0;
 
@@ -325,7 +327,9 @@ link_fs_publish(LinkSession *session, const char *path, bool overwrite,
 		elog(ERROR, "invalid token of an FS link");
 
 	parent = open_parent(session, "publish", path, false, &name);
-	if (overwrite)
+	if (fstatat(parent, temporary, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		failure = errno;
+	else if (overwrite)
 	{
 		if (renameat(parent, temporary, parent, name) != 0)
 			failure = errno;
@@ -342,6 +346,7 @@ link_fs_publish(LinkSession *session, const char *path, bool overwrite,
 		already_exists(session, path);
 	if (failure != 0)
 		link_fs_error(session, "publish", path, failure);
+	return link_fs_etag(&st);
 }
 
 /* Take away a hidden file: 0, or errno.  In an abort, so nothing here may throw. */
@@ -407,15 +412,20 @@ link_fs_reap(LinkSession *session, LinkReap *reap)
  * Others.
  */
 
-void
-link_fs_remove(LinkSession *session, const char *path)
+/* Nothing unlinks a file on condition that it is still the same: somebody may replace it in between. */
+bool
+link_fs_remove(LinkSession *session, const char *path, const char *version)
 {
+	LinkObject	object = {0};
 	const char *name;
 	struct stat st;
 	int			failure = 0;
 	bool		regular = true;
-	int			parent = open_parent(session, "remove", path, false, &name);
+	int			parent;
 
+	if (version && !(link_fs_stat(session, path, &object) && strcmp(object.etag, version) == 0))
+		return false;
+	parent = open_parent(session, "remove", path, false, &name);
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		failure = errno;
 	else if (!S_ISREG(st.st_mode))
@@ -424,10 +434,13 @@ link_fs_remove(LinkSession *session, const char *path)
 		failure = errno;
 	close(parent);
 
+	if (failure == ENOENT && version)
+		return false;
 	if (failure != 0)
 		link_fs_error(session, "remove", path, failure);
 	if (!regular)
 		not_regular(session, "remove", path);
+	return true;
 }
 
 /* As for a listing, only regular files exist. */

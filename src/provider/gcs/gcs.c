@@ -107,6 +107,8 @@ static const LinkS3Dialect oauth_dialect = {
 	.absent_header = "x-goog-if-generation-match",
 	.absent_value = "0",
 	.absent_put_only = true,
+	.same_header = "x-goog-if-generation-match",
+	.same_value_header = "x-goog-generation",
 	.request_id_header = "x-guploader-uploadid",
 };
 

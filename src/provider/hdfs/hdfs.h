@@ -97,7 +97,10 @@ typedef struct LinkHdfsStatus
 extern bool link_hdfs_status(LinkHdfsSession *session, const char *path, const char *action,
 							 LinkHdfsStatus *status);
 extern bool link_hdfs_stat(LinkSession *session, const char *path, LinkObject *object);
-extern void link_hdfs_remove(LinkSession *session, const char *path);
+extern bool link_hdfs_remove(LinkSession *session, const char *path, const char *version);
+
+/* What tells a version of a file from others: its ETag; palloc'd. */
+extern char *link_hdfs_version(const LinkHdfsStatus *status);
 extern void link_hdfs_list(LinkSession *session, const char *prefix,
 						   LinkObjectCallback callback, void *arg);
 
@@ -115,8 +118,8 @@ extern void link_hdfs_close_reader(LinkReader *reader);
 extern LinkWriter *link_hdfs_open_writer(LinkSession *session, const char *path, bool overwrite);
 extern void link_hdfs_write(LinkWriter *writer, const void *data, Size size);
 extern void link_hdfs_prepare(LinkWriter *writer, StringInfo token);
-extern void link_hdfs_publish(LinkSession *session, const char *path, bool overwrite,
-							  const char *token, Size token_size);
+extern char *link_hdfs_publish(LinkSession *session, const char *path, bool overwrite,
+							   const char *token, Size token_size);
 extern bool link_hdfs_abort(LinkWriter *writer);
 extern bool link_hdfs_discard(LinkSession *session, const char *path,
 							  const char *token, Size token_size);

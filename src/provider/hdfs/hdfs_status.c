@@ -93,6 +93,12 @@ link_hdfs_status(LinkHdfsSession *session, const char *path, const char *action,
 	return true;
 }
 
+char *
+link_hdfs_version(const LinkHdfsStatus *status)
+{
+	return psprintf(INT64_FORMAT "-" INT64_FORMAT "-" INT64_FORMAT, status->modified, status->length, status->id);
+}
+
 static void
 describe(const LinkHdfsStatus *status, LinkObject *object)
 {
@@ -104,8 +110,7 @@ describe(const LinkHdfsStatus *status, LinkObject *object)
 	/* anybody may set it to anything */
 	object->last_modified = seconds > LINK_MAX_SECONDS || seconds < -LINK_MAX_SECONDS ? DT_NOBEGIN :
 		time_t_to_timestamptz(seconds) + (status->modified % 1000) * 1000;
-	object->etag = psprintf(INT64_FORMAT "-" INT64_FORMAT "-" INT64_FORMAT, status->modified,
-							status->length, status->id);
+	object->etag = link_hdfs_version(status);
 }
 
 bool
@@ -119,19 +124,25 @@ link_hdfs_stat(LinkSession *session, const char *path, LinkObject *object)
 	return true;
 }
 
-void
-link_hdfs_remove(LinkSession *session, const char *path)
+/* WebHDFS has no condition for it: somebody may replace the file in between. */
+bool
+link_hdfs_remove(LinkSession *session, const char *path, const char *version)
 {
 	LinkHdfsSession *hdfs = (LinkHdfsSession *) session;
 	LinkHdfsStatus status;
+	bool		there = link_hdfs_status(hdfs, path, "remove", &status) && !status.is_directory;
 	int			removed;
 
-	if (!link_hdfs_status(hdfs, path, "remove", &status) || status.is_directory)
+	if (version && !(there && strcmp(link_hdfs_version(&status), version) == 0))
+		return false;
+	if (!there)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_NO_OBJECT),
 				 errmsg("could not remove \"%s\" through link %s: the file does not exist",
 						path, session->link_name)));
 	removed = link_hdfs_boolean(link_hdfs_ask(hdfs, "DELETE", path, "op=DELETE&recursive=false", "remove"));
+	if (removed == 0 && version)
+		return false;
 	if (removed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_NO_OBJECT),
@@ -139,6 +150,7 @@ link_hdfs_remove(LinkSession *session, const char *path)
 						path, session->link_name)));
 	if (removed < 0)
 		bad_answer(hdfs, "It does not say whether the file is removed.");
+	return true;
 }
 
 /*

@@ -207,7 +207,7 @@ link_hdfs_write(LinkWriter *base, const void *data, Size size)
 	}
 }
 
-/* The token is the hidden name. */
+/* The token is the hidden name, a line end, and the file's version, which it keeps when it is renamed. */
 void
 link_hdfs_prepare(LinkWriter *base, StringInfo token)
 {
@@ -225,17 +225,30 @@ link_hdfs_prepare(LinkWriter *base, StringInfo token)
 				 errmsg("could not write \"%s\" through link %s: the file does not hold what was sent",
 						base->path, base->session->link_name),
 				 errdetail("%lld bytes were sent.", (long long) writer->sent)));
-	appendStringInfoString(token, writer->temporary);
+	appendStringInfo(token, "%s\n%s", writer->temporary, link_hdfs_version(&status));
 	pfree(writer->piece);
 	writer->piece = NULL;
 }
 
-void
+/* The hidden name of a token; '*version' behind it, or NULL. */
+static char *
+take_token(const char *token, Size token_size, char **version)
+{
+	char	   *temporary = pnstrdup(token, token_size);
+
+	*version = strchr(temporary, '\n');
+	if (*version)
+		*(*version)++ = '\0';
+	return temporary;
+}
+
+char *
 link_hdfs_publish(LinkSession *session, const char *path, bool overwrite,
 				  const char *token, Size token_size)
 {
 	LinkHdfsSession *hdfs = (LinkHdfsSession *) session;
-	char	   *temporary = pnstrdup(token, token_size);
+	char	   *version;
+	char	   *temporary = take_token(token, token_size, &version);
 	LinkHdfsRequest *request;
 	StringInfoData query;
 	long		status;
@@ -259,7 +272,7 @@ link_hdfs_publish(LinkSession *session, const char *path, bool overwrite,
 	if (status / 100 == 2 && (answer[0] == '\0' || link_hdfs_boolean(answer) == 1))
 	{
 		link_hdfs_free(request);
-		return;
+		return version;
 	}
 
 	/* one whose first answer was lost, says no to the second */
@@ -271,7 +284,7 @@ link_hdfs_publish(LinkSession *session, const char *path, bool overwrite,
 	if (check_name(hdfs, path, overwrite || gone) && gone)
 	{
 		link_hdfs_free(request);
-		return;
+		return version;
 	}
 	if (status / 100 != 2)
 		link_hdfs_raise(hdfs, psprintf("could not write \"%s\"", path), status, answer);
@@ -340,7 +353,8 @@ link_hdfs_abort(LinkWriter *base)
 bool
 link_hdfs_discard(LinkSession *session, const char *path, const char *token, Size token_size)
 {
-	char	   *temporary = pnstrdup(token, token_size);
+	char	   *version;
+	char	   *temporary = take_token(token, token_size, &version);
 
 	return is_beside(temporary, path) && abort_temporary((LinkHdfsSession *) session, temporary);
 }

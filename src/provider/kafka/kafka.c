@@ -28,7 +28,7 @@ static void kafka_start(LinkSession *session);
 static void kafka_connect(LinkSession *session);
 static void kafka_list(LinkSession *session, const char *prefix, LinkObjectCallback callback, void *arg);
 static bool kafka_stat(LinkSession *session, const char *path, LinkObject *object);
-static void kafka_remove(LinkSession *session, const char *path);
+static bool kafka_remove(LinkSession *session, const char *path, const char *version);
 static const char *kafka_local_path(LinkSession *session, const char *path);
 
 static const char *const protocols[] = {"plaintext", "ssl", "sasl_plaintext", "sasl_ssl", NULL};
@@ -316,8 +316,8 @@ kafka_stat(LinkSession *session, const char *path, LinkObject *object)
 }
 
 /* Never called: LINK_CAN_REMOVE is not set. */
-static void
-kafka_remove(LinkSession *session, const char *path)
+static bool
+kafka_remove(LinkSession *session, const char *path, const char *version)
 {
 	elog(ERROR, "topics are not removed");
 }

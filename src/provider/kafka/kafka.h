@@ -157,8 +157,8 @@ extern void link_kafka_write(LinkWriter *writer, const void *data, Size size);
 extern void link_kafka_write_message(LinkWriter *writer, const char *key, Size key_size,
 									 const void *data, Size size);
 extern void link_kafka_prepare(LinkWriter *writer, StringInfo token);
-extern void link_kafka_publish(LinkSession *session, const char *path, bool overwrite,
-							   const char *token, Size token_size);
+extern char *link_kafka_publish(LinkSession *session, const char *path, bool overwrite,
+								const char *token, Size token_size);
 extern bool link_kafka_abort(LinkWriter *writer);
 extern bool link_kafka_discard(LinkSession *session, const char *path,
 							   const char *token, Size token_size);

@@ -277,7 +277,7 @@ wait_until_readable(LinkKafkaWriter *writer)
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
-void
+char *
 link_kafka_publish(LinkSession *session, const char *path, bool overwrite, const char *token, Size token_size)
 {
 	LinkKafkaSession *kafka = (LinkKafkaSession *) session;
@@ -293,6 +293,7 @@ link_kafka_publish(LinkSession *session, const char *path, bool overwrite, const
 	link_kafka_close(writer->client);
 	if (writer->transactional)
 		link_kafka_give_back_slot(kafka, writer->slot);
+	return NULL;
 }
 
 bool

@@ -101,13 +101,15 @@ static const LinkProviderOps s3_ops = {
 	.refresh = link_s3_refresh,
 };
 
-/* https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html */
+/* https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html and conditional-deletes.html */
 static const LinkS3Dialect s3_dialect = {
 	.endpoint = s3_endpoint,
 	.default_region = "us-east-1",
 	.credentials = link_s3_credentials,
 	.absent_header = "if-none-match",
 	.absent_value = "*",
+	.same_header = "if-match",
+	.same_value_header = "etag",
 	.request_id_header = "x-amz-request-id",
 };
 

@@ -67,6 +67,13 @@ typedef struct LinkS3Dialect
 	const char *absent_value;
 	bool		absent_put_only;	/* the completion of an upload does not take it */
 
+	/*
+	 * The header by which a removal demands that the object is still the one for
+	 * which HEAD gave this value of another header; NULL if there is none.
+	 */
+	const char *same_header;
+	const char *same_value_header;
+
 	/* The answer header with the request's id. */
 	const char *request_id_header;
 
@@ -249,7 +256,7 @@ extern bool link_s3_exists(LinkS3Session *session, const char *path, const char 
 extern void link_s3_check_absent(LinkS3Session *session, const char *path);
 
 extern bool link_s3_stat(LinkSession *session, const char *path, LinkObject *object);
-extern void link_s3_remove(LinkSession *session, const char *path);
+extern bool link_s3_remove(LinkSession *session, const char *path, const char *version);
 
 /* An ETag without its quotes, printable, palloc'd; NULL for NULL. */
 extern char *link_s3_unquote(const char *etag);
@@ -279,8 +286,8 @@ extern bool link_s3_abort(LinkWriter *writer);
 #define LINK_S3_TOKEN_BYTES 'B'
 #define LINK_S3_TOKEN_PARTS 'P'
 
-extern void link_s3_publish(LinkSession *session, const char *path, bool overwrite,
-							const char *token, Size token_size);
+extern char *link_s3_publish(LinkSession *session, const char *path, bool overwrite,
+							 const char *token, Size token_size);
 extern bool link_s3_discard(LinkSession *session, const char *path,
 							const char *token, Size token_size);
 

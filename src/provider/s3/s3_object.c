@@ -70,10 +70,12 @@ refused(LinkS3Session *session, LinkS3Request *head, const char *path, const cha
 	link_s3_free(get);
 }
 
-bool
-link_s3_exists(LinkS3Session *session, const char *path, const char *action,
-			   bool *known, LinkObject *object)
+/* As link_s3_exists(); 'condition': the value of the header that keeps a removal to this version, or NULL. */
+static bool
+look(LinkS3Session *session, const char *path, const char *action,
+	 bool *known, LinkObject *object, char **condition)
 {
+	const char *header = session->dialect->same_value_header;
 	LinkS3Request *request = link_s3_request(session, "HEAD", path, action);
 	long		status;
 
@@ -84,12 +86,25 @@ link_s3_exists(LinkS3Session *session, const char *path, const char *action,
 		*known = true;
 	if (status == 200 && object)
 		describe(request, object);
+	if (status == 200 && condition)
+	{
+		const char *value = header ? link_http_answer_header(&request->http, header) : NULL;
+
+		*condition = value ? pstrdup(value) : NULL;
+	}
 	if (status == 400 || status == 403)
 		refused(session, request, path, action, known);
 	else if (status != 200 && status != 404)
 		link_s3_raise(request);
 	link_s3_free(request);
 	return status == 200;
+}
+
+bool
+link_s3_exists(LinkS3Session *session, const char *path, const char *action,
+			   bool *known, LinkObject *object)
+{
+	return look(session, path, action, known, object, NULL);
 }
 
 void
@@ -113,25 +128,56 @@ link_s3_stat(LinkSession *session, const char *path, LinkObject *object)
 	return link_s3_exists((LinkS3Session *) session, path, "look up", NULL, object);
 }
 
-/* S3 says yes to the removal of what is not there, so ask before. */
-void
-link_s3_remove(LinkSession *session, const char *path)
+/* The answer to DELETE; on condition that the object is still the same where the server knows that. */
+static LinkS3Request *
+perform_delete(LinkS3Session *s3, const char *path, const char *condition)
+{
+	LinkS3Request *request = link_s3_request(s3, "DELETE", path, "remove");
+
+	if (condition)
+		link_s3_header(request, s3->dialect->same_header, condition);
+	if (link_s3_perform(request) == 501 && condition)
+	{
+		link_s3_free(request);
+		return perform_delete(s3, path, NULL);
+	}
+	return request;
+}
+
+/*
+ * S3 says yes to the removal of what is not there, so ask before.  That also tells
+ * which version is there; servers that ignore the condition leave a moment in which
+ * somebody may replace it.
+ */
+bool
+link_s3_remove(LinkSession *session, const char *path, const char *version)
 {
 	LinkS3Session *s3 = (LinkS3Session *) session;
+	LinkObject	object = {0};
+	char	   *condition = NULL;
 	LinkS3Request *request;
-	long		status;
-	bool		known;
+	bool		known = true;
+	bool		there;
+	bool		gone;
 
 	link_s3_check_path(s3, path);
-	if (!link_s3_exists(s3, path, "remove", &known, NULL) && known)
+	if (version == NULL)
+		there = link_s3_exists(s3, path, "remove", &known, NULL);
+	else
+		there = look(s3, path, "remove", NULL, &object, &condition) &&
+			object.etag && strcmp(object.etag, version) == 0;
+	if (!there && version)
+		return false;
+	if (!there && known)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_NO_OBJECT),
 				 errmsg("could not remove \"%s\" through link %s: the object does not exist",
 						path, session->link_name)));
 
-	request = link_s3_request(s3, "DELETE", path, "remove");
-	status = link_s3_perform(request);
-	if (status / 100 != 2)
+	request = perform_delete(s3, path, condition);
+	gone = version && (request->http.status == 404 || request->http.status == 412);
+	if (request->http.status / 100 != 2 && !gone)
 		link_s3_raise(request);
 	link_s3_free(request);
+	return !gone;
 }

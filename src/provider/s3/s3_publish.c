@@ -99,16 +99,19 @@ etag_of_parts(const Upload *upload, char out[ETAG_SIZE])
 	return true;
 }
 
-/* Was the object that is there, of ETag 'etag', made by this request? */
+/* Was the object that is there, of ETag 'etag', made by this request?  Then '*version' is what the server calls it. */
 static bool
-was_made(LinkS3Request *request, const char *path, const char *etag)
+was_made(LinkS3Request *request, const char *path, const char *etag, char **version)
 {
 	LinkObject	object = {0};
 	bool		known;
 
-	return request->http.sendings > 1 &&
-		link_s3_exists(request->session, path, "write", &known, &object) &&
-		object.etag && pg_strcasecmp(object.etag, etag) == 0;
+	if (request->http.sendings <= 1 ||
+		!link_s3_exists(request->session, path, "write", &known, &object) ||
+		object.etag == NULL || pg_strcasecmp(object.etag, etag) != 0)
+		return false;
+	*version = object.etag;
+	return true;
 }
 
 typedef LinkS3Request *(*MakeRequest) (LinkS3Session *s3, const char *path, const void *arg);
@@ -185,18 +188,19 @@ make_complete(LinkS3Session *s3, const char *path, const void *arg)
 
 /* Whoever makes an object tells its ETag; a page of somebody on the way does not. */
 static bool
-is_made(LinkS3Request *request)
+is_made(LinkS3Request *request, char **version)
 {
 	if (request->http.status / 100 != 2)
 		return false;
-	if (link_http_answer_header(&request->http, "etag") == NULL)
+	*version = link_s3_unquote(link_http_answer_header(&request->http, "etag"));
+	if (*version == NULL)
 		link_s3_raise_protocol(request, "It does not say that the object was made.");
 	return true;
 }
 
 /* The answer to a completion is 200 before its outcome is known. */
 static bool
-is_complete(LinkS3Request *request)
+is_complete(LinkS3Request *request, char **version)
 {
 	LinkS3Xml  *xml;
 	LinkS3XmlEvent event;
@@ -204,12 +208,16 @@ is_complete(LinkS3Request *request)
 	bool		complete = false;
 
 	if (request->session->dialect->complete)
-		return is_made(request);
+		return is_made(request, version);
 	if (request->http.status != 200)
 		return false;
 	xml = link_s3_xml_open(request->http.answer.data, request->http.answer.len);
 	while ((event = link_s3_xml_next(xml)) == LINK_S3_XML_ELEMENT)
+	{
+		if (strcmp(link_s3_xml_path(xml), "CompleteMultipartUploadResult/ETag") == 0)
+			*version = link_s3_unquote(link_s3_xml_text(xml));
 		complete = strcmp(link_s3_xml_path(xml), "CompleteMultipartUploadResult") == 0;
+	}
 	link_s3_xml_close(xml);
 	if (complete && event == LINK_S3_XML_END)
 		return true;
@@ -218,7 +226,7 @@ is_complete(LinkS3Request *request)
 	link_s3_raise_protocol(request, "It does not say whether the upload is complete.");
 }
 
-void
+char *
 link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 				const char *token, Size token_size)
 {
@@ -226,6 +234,7 @@ link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 	LinkS3Request *request;
 	bool		conditional = !overwrite && !s3->unconditional;
 	char		etag[ETAG_SIZE];
+	char	   *version = NULL;
 	bool		done;
 
 	link_s3_check_path(s3, path);
@@ -237,9 +246,9 @@ link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 		Bytes		bytes = {token + 1, token_size - 1};
 
 		request = perform_publish(s3, make_put, path, conditional, &bytes);
-		done = is_made(request) ||
+		done = is_made(request, &version) ||
 			(request->http.status == 412 &&
-			 etag_of_bytes(bytes.data, bytes.size, etag) && was_made(request, path, etag));
+			 etag_of_bytes(bytes.data, bytes.size, etag) && was_made(request, path, etag, &version));
 	}
 	else if (token_size > 0 && token[0] == LINK_S3_TOKEN_PARTS)
 	{
@@ -248,9 +257,13 @@ link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 		parse_parts(token, token_size, &upload);
 		request = perform_publish(s3, make_complete, path,
 								  conditional && !s3->dialect->absent_put_only, &upload);
-		done = is_complete(request) ||
+		done = is_complete(request, &version) ||
 			((request->http.status == 412 || link_s3_error_is(request, "NoSuchUpload")) &&
-			 etag_of_parts(&upload, etag) && was_made(request, path, etag));
+			 etag_of_parts(&upload, etag) && was_made(request, path, etag, &version));
+
+		/* an element without a text, says Ceph 16 */
+		if (done && (version == NULL || *version == '\0'))
+			version = etag_of_parts(&upload, etag) ? pstrdup(etag) : NULL;
 	}
 	else
 		elog(ERROR, "malformed token of an S3 upload");
@@ -258,6 +271,7 @@ link_s3_publish(LinkSession *session, const char *path, bool overwrite,
 	if (!done)
 		link_s3_raise(request);
 	link_s3_free(request);
+	return version;
 }
 
 /* An upload whose completion had no answer may be complete: then it is gone, and its object stays. */

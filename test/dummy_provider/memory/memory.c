@@ -328,17 +328,20 @@ new_name(const char *token, Size size, char new[NEW_LENGTH + 1])
 	return strspn(new + 5, "0123456789abcdef") == NEW_LENGTH - 5;
 }
 
-static void
+static char *
 publish(LinkSession *session, const char *path, bool overwrite, const char *token, Size token_size)
 {
 	char		new[NEW_LENGTH + 1];
 	char	   *from;
 	char	   *to;
+	struct stat st;
 
 	if (!new_name(token, token_size, new))
 		elog(ERROR, "invalid token of a MEMORY link");
 	from = file_of(session, "publish", path, new);
 	to = file_of(session, "publish", path, NULL);
+	if (stat(from, &st) != 0)
+		fail(session, "publish", path, errno);
 	if (overwrite)
 	{
 		if (rename(from, to) != 0)
@@ -350,6 +353,7 @@ publish(LinkSession *session, const char *path, bool overwrite, const char *toke
 		already_exists(session, path);
 	else
 		fail(session, "publish", path, errno);
+	return etag_of(&st);
 }
 
 /* 0 or errno; does not throw */
@@ -405,14 +409,6 @@ reap(LinkSession *session, LinkReap *reap)
 	return LINK_REAP_FAILED;
 }
 
-static void
-remove_object(LinkSession *session, const char *path)
-{
-	authenticate(session);
-	if (unlink(file_of(session, "remove", path, NULL)) != 0)
-		fail(session, "remove", path, errno);
-}
-
 static bool
 stat_object(LinkSession *session, const char *path, LinkObject *object)
 {
@@ -428,6 +424,19 @@ stat_object(LinkSession *session, const char *path, LinkObject *object)
 	object->size = st.st_size;
 	object->last_modified = time_of(&st);
 	object->etag = etag_of(&st);
+	return true;
+}
+
+static bool
+remove_object(LinkSession *session, const char *path, const char *version)
+{
+	LinkObject	object = {0};
+
+	authenticate(session);
+	if (version && !(stat_object(session, path, &object) && strcmp(object.etag, version) == 0))
+		return false;
+	if (unlink(file_of(session, "remove", path, NULL)) != 0)
+		fail(session, "remove", path, errno);
 	return true;
 }
 
