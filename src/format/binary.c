@@ -73,6 +73,7 @@ static void binary_end(LinkRowWriter *writer);
 
 const LinkFormatOps link_format_binary = {
 	.writer_size = sizeof(BinaryWriter),
+	.calls = LINK_CALLS_SEND,
 	.begin = binary_begin,
 	.row = binary_row,
 	.end = binary_end,

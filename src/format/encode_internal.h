@@ -73,6 +73,9 @@ extern bool link_array_next(LinkArrayWalk *walk, Datum *value);
 /* To be called after each: how many dimensions end with it. */
 extern int	link_array_closes(LinkArrayWalk *walk);
 
+/* The cast to json that core's to_json() calls for values of a type, which is no domain; InvalidOid: none. */
+extern Oid	link_json_cast(Oid type);
+
 /* Text of an array, in the writer's scratch memory. */
 extern LinkText link_array_text(LinkRowWriter *writer, LinkColumn *column, Datum value);
 

@@ -97,9 +97,18 @@ typedef struct LinkRowWriter
 	StringInfo	scratch[2];		/* encode.h */
 } LinkRowWriter;
 
+/* Which functions of the values' types a format calls. */
+typedef enum LinkFormatCalls
+{
+	LINK_CALLS_OUTPUT,
+	LINK_CALLS_SEND,
+	LINK_CALLS_JSON				/* those that to_json() does: casts to json, else as OUTPUT */
+} LinkFormatCalls;
+
 typedef struct LinkFormatOps
 {
 	Size		writer_size;
+	LinkFormatCalls calls;
 
 	/*
 	 * Set up what is the format's own, then write the header line if the
@@ -123,6 +132,9 @@ extern const LinkFormat *link_format_find(const char *name);
 
 /* NULL-terminated, for the hint of the nearest. */
 extern const char *const *link_format_names(void);
+
+/* Are all functions that writing this expression's values calls known, and parallel safe? */
+extern bool link_format_is_safe(const LinkFormat *format, Node *value);
 
 /* 0A000 unless a row can stand by itself. */
 extern void link_format_check_messages(const LinkFormat *format);

@@ -61,18 +61,29 @@ static void json_row(LinkRowWriter *writer, TupleTableSlot *slot);
 
 const LinkFormatOps link_format_json = {
 	.writer_size = sizeof(JsonWriter),
+	.calls = LINK_CALLS_JSON,
 	.begin = json_begin,
 	.row = json_row,
 };
 
 /* ---- types ---- */
 
+Oid
+link_json_cast(Oid type)
+{
+	Oid			function;
+
+	if (type < FirstNormalObjectId || OidIsValid(get_element_type(type)) || type_is_rowtype(type) ||
+		find_coercion_pathway(JSONOID, type, COERCION_EXPLICIT, &function) != COERCION_PATH_FUNC)
+		return InvalidOid;
+	return function;
+}
+
 /* As json_categorize_type() tells them apart. */
 static JsonKind
 kind_of(Oid type, Oid *element)
 {
 	Oid			base = getBaseType(type);
-	Oid			function;
 
 	switch (base)
 	{
@@ -101,10 +112,7 @@ kind_of(Oid type, Oid *element)
 		return JSON_ARRAY;
 	if (type_is_rowtype(base))
 		return JSON_CORE;
-	if (base >= FirstNormalObjectId &&
-		find_coercion_pathway(JSONOID, base, COERCION_EXPLICIT, &function) == COERCION_PATH_FUNC)
-		return JSON_CORE;
-	return JSON_QUOTED;
+	return OidIsValid(link_json_cast(base)) ? JSON_CORE : JSON_QUOTED;
 }
 
 static void

@@ -181,7 +181,7 @@ export(const LinkCopy *copy, const char *query, const LinkName *link, const char
 	if (wanted.parallel < 0 && wanted.file_size == 0)
 		wanted.parallel = 1;
 	if (row->provider && (row->provider->features & LINK_IS_STREAM) == 0 && wanted.partition_by == NIL)
-		workers = link_parallel_workers(&select, wanted.parallel, &deal);
+		workers = link_parallel_workers(&select, link_format_find(wanted.format), wanted.parallel, &deal);
 	desc = link_select_start(select.plan, query, link_delivery_receiver(delivery));
 	session = link_open(row);
 	task = (LinkParallelTask) {row, path, options, query, select.plan, deal};

@@ -103,25 +103,17 @@ reads_temporary(List *rtable)
 	return false;
 }
 
-/*
- * Every process writes values out, which no part of a query does: so the planner
- * has not looked at these functions.
- */
+/* Every process writes values out, which no part of a query does: so the planner has not looked at that. */
 static bool
-written_safely(List *targets)
+written_safely(List *targets, const LinkFormat *format)
 {
 	ListCell   *cell;
 
 	foreach(cell, targets)
 	{
 		TargetEntry *target = lfirst(cell);
-		Oid			output;
-		bool		is_varlena;
 
-		if (target->resjunk)
-			continue;
-		getTypeOutputInfo(exprType((Node *) target->expr), &output, &is_varlena);
-		if (func_parallel(output) != PROPARALLEL_SAFE)
+		if (!target->resjunk && !link_format_is_safe(format, (Node *) target->expr))
 			return false;
 	}
 	return true;
@@ -149,7 +141,7 @@ same_columns(List *above, List *below)
 }
 
 int
-link_parallel_workers(LinkSelect *select, int wanted, bool *deal)
+link_parallel_workers(LinkSelect *select, const LinkFormat *format, int wanted, bool *deal)
 {
 	PlannedStmt *plan = select->plan;
 	Plan	   *top = plan->planTree;
@@ -168,7 +160,7 @@ link_parallel_workers(LinkSelect *select, int wanted, bool *deal)
 	if (select->hazard == PROPARALLEL_SAFE && plan->subplans == NIL && plan->planTree->initPlan == NIL)
 		scans = scans_of(top);
 	*deal = scans == NIL;
-	if (reads_temporary(plan->rtable) || !written_safely(plan->planTree->targetlist))
+	if (reads_temporary(plan->rtable) || !written_safely(select->targets, format))
 		return 0;
 	if (*deal)
 		return Max(wanted - 1, 0);

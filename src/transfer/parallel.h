@@ -20,6 +20,7 @@
 #include "port/atomics.h"
 
 #include "catalog/links.h"
+#include "format/format.h"
 #include "transfer/deliver.h"
 #include "transfer/select.h"
 
@@ -28,10 +29,11 @@ typedef struct LinkParallel LinkParallel;
 /*
  * How many workers, besides the leader, an export is worth: 'wanted' processes
  * (-1: by the size of what is read, as for core's parallel scans, and none for
- * other queries), none if workers may not see what the query sees.  *deal: the
- * leader runs the query; else the plan is prepared for being shared.
+ * other queries), none if workers may not see what the query sees, or not write
+ * its values in this format.  *deal: the leader runs the query; else the plan is
+ * prepared for being shared.
  */
-extern int link_parallel_workers(LinkSelect *select, int wanted, bool *deal);
+extern int link_parallel_workers(LinkSelect *select, const LinkFormat *format, int wanted, bool *deal);
 
 /* All that a worker is told. */
 typedef struct LinkParallelTask

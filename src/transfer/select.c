@@ -193,6 +193,7 @@ link_select_plan(Query *query, const char *text)
 {
 	LinkSelect	select;
 
+	select.targets = copyObject(query->targetList);
 	select.hazard = max_parallel_hazard(query);
 	select.plan = pg_plan_query(query, text, CURSOR_OPT_PARALLEL_OK, NULL);
 

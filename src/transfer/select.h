@@ -35,6 +35,7 @@ extern RawStmt *link_select_partition(RawStmt *statement, const char *text, List
 typedef struct LinkSelect
 {
 	PlannedStmt *plan;
+	List	   *targets;		/* the query's, as they were before it was planned */
 	char		hazard;			/* PROPARALLEL_SAFE: any process may run any part of it; _RESTRICTED: the
 								 * leader of others may */
 } LinkSelect;

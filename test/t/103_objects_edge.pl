@@ -46,6 +46,40 @@ is(sql(q{
 	CREATE TABLE odds AS SELECT id::text::odd AS v FROM t;
 	SELECT string_agg(path, ' ') FROM link.select_into('TABLE odds', 'fs', 'odd', parallel => 3)}), 'odd', 'an output function that is not parallel safe');
 
+# Nor are values that contain such a type, or of a type whose send function or cast to json
+# is not: each in the formats that call it.
+sql(q{
+	SET client_min_messages = warning;
+	ALTER FUNCTION odd_in(cstring) PARALLEL SAFE;
+	CREATE DOMAIN odd_domain AS odd;
+	CREATE TYPE odd_row AS (a int, b odd_domain);
+	CREATE FUNCTION odd_compare(odd, odd) RETURNS int LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'btint4cmp';
+	CREATE FUNCTION odd_less(odd, odd) RETURNS bool LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'int4lt';
+	CREATE OPERATOR < (LEFTARG = odd, RIGHTARG = odd, FUNCTION = odd_less);
+	CREATE OPERATOR CLASS odd_ops DEFAULT FOR TYPE odd USING btree AS OPERATOR 1 <, FUNCTION 1 odd_compare(odd, odd);
+	CREATE TYPE odd_range AS RANGE (SUBTYPE = odd);
+	CREATE TYPE even;
+	CREATE FUNCTION even_in(cstring) RETURNS even LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'int4in';
+	CREATE FUNCTION even_out(even) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'int4out';
+	CREATE FUNCTION even_send(even) RETURNS bytea LANGUAGE internal IMMUTABLE STRICT AS 'int4send';
+	CREATE TYPE even (INPUT = even_in, OUTPUT = even_out, SEND = even_send, LIKE = int4);
+	CREATE FUNCTION even_json(even) RETURNS json LANGUAGE sql IMMUTABLE AS $$ SELECT '"even"'::json $$;
+	CREATE CAST (even AS json) WITH FUNCTION even_json(even);
+	CREATE DOMAIN even_domain AS even;
+	CREATE TYPE even_row AS (a int, b even_domain)});
+foreach my $case ([ 'ARRAY[v::odd]', '' ], [ 'v::odd::odd_domain', '' ], [ 'ROW(1, v::odd)::odd_row', '' ], [ 'ARRAY[ROW(1, v::odd)::odd_row]', '' ],
+	[ 'odd_range(v::odd, NULL)', '' ], [ 'odd_multirange(odd_range(v::odd, NULL))', '' ], [ 'ROW(1, ROW(v::odd))', '' ], [ "(SELECT r FROM (SELECT ROW(v) OFFSET 0) q(r))", '' ],
+	[ 'v::even', 'text csv' ], [ 'v::even::even_domain', 'text csv' ], [ 'ARRAY[v::even]', 'text csv' ], [ 'ROW(1, v::even)::even_row', 'text csv' ], [ 'ROW(v::even)', 'text csv' ],
+	[ 'int4range(v::int, NULL)', 'text csv json binary' ], [ 'ARRAY[ROW(v::int, v)]::parted[]', 'text csv json binary' ], [ 'ROW(v, ARRAY[1])', 'text csv json binary' ])
+{
+	my ($value, $by_several) = @$case;
+	sql('CREATE TYPE parted AS (a int, b text)') if $value =~ /parted/;
+	my @got = grep {
+		sql(qq{SELECT count(*) > 1 FROM link.select_into(\$\$SELECT $value FROM (SELECT id::text AS v FROM t OFFSET 0) s\$\$, 'fs', 'types', '$_', parallel => 3, overwrite => true)}) eq 't'
+	} $value =~ /odd/ ? qw(text csv json) : qw(text csv json binary);
+	is(join(' ', @got), $by_several, "several processes write $value in " . ($by_several || 'no format'));
+}
+
 # What there is no time to take back is left to others at once, also when it fails at the very end.
 sql("SELECT link.write_file('fs', 'late/t_manifest.json', 'mine')");
 my ($ret, $left, $err) = $node->psql('postgres', q{
