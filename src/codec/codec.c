@@ -9,6 +9,7 @@
 
 #include "utils/memutils.h"
 
+#include "codec/apart.h"
 #include "codec/codec.h"
 #include "errors.h"
 
@@ -23,6 +24,7 @@ static const LinkCodec *const codecs[] = {
 
 struct LinkCompressor
 {
+	LinkApart  *apart;			/* does it all; NULL: it is done here */
 	LinkCodecState state;
 	LinkCodecIo io;
 	void		(*drain) (void *arg, const char *data, Size size);
@@ -32,6 +34,7 @@ struct LinkCompressor
 
 struct LinkDecompressor
 {
+	LinkApart  *apart;			/* does it all; NULL: it is done here */
 	LinkCodecState state;
 	LinkCodecIo io;
 	Size		(*read) (void *arg, void *to, Size size);
@@ -128,13 +131,15 @@ own_handle(LinkCodecState *state, MemoryContextCallbackFunction release)
  */
 
 LinkCompressor *
-link_compressor_begin(const LinkCodec *codec, int level,
+link_compressor_begin(const LinkCodec *codec, int level, bool apart,
 					  void (*drain) (void *arg, const char *data, Size size), void *arg)
 {
 	LinkCompressor *compressor = palloc0(sizeof(LinkCompressor));
 
 	compressor->drain = drain;
 	compressor->arg = arg;
+	if (apart && (compressor->apart = link_apart_begin(codec, false, level, "")) != NULL)
+		return compressor;
 	compressor->buffer = palloc(BUFFER_SIZE);
 	compressor->io.out = compressor->buffer;
 	compressor->io.out_size = BUFFER_SIZE;
@@ -174,6 +179,11 @@ compress_step(LinkCompressor *compressor, bool finish)
 void
 link_compressor_write(LinkCompressor *compressor, const char *data, Size size)
 {
+	if (compressor->apart)
+	{
+		link_apart_write(compressor->apart, data, size, compressor->drain, compressor->arg);
+		return;
+	}
 	compressor->io.in = data;
 	compressor->io.in_size = size;
 	while (compressor->io.in_size > 0)
@@ -183,6 +193,11 @@ link_compressor_write(LinkCompressor *compressor, const char *data, Size size)
 void
 link_compressor_finish(LinkCompressor *compressor)
 {
+	if (compressor->apart)
+	{
+		link_apart_finish(compressor->apart, compressor->drain, compressor->arg);
+		return;
+	}
 	compressor->io.in = NULL;
 	compressor->io.in_size = 0;
 	while (!compress_step(compressor, true))
@@ -195,13 +210,15 @@ link_compressor_finish(LinkCompressor *compressor)
  */
 
 LinkDecompressor *
-link_decompressor_begin(const LinkCodec *codec, const char *name,
+link_decompressor_begin(const LinkCodec *codec, const char *name, bool apart,
 						Size (*read) (void *arg, void *to, Size size), void *arg)
 {
 	LinkDecompressor *decompressor = palloc0(sizeof(LinkDecompressor));
 
 	decompressor->read = read;
 	decompressor->arg = arg;
+	if (apart && (decompressor->apart = link_apart_begin(codec, true, 0, name)) != NULL)
+		return decompressor;
 	decompressor->name = pstrdup(name);
 	decompressor->buffer = palloc(BUFFER_SIZE);
 	decompressor->state.codec = codec;
@@ -240,6 +257,8 @@ link_decompressor_read(LinkDecompressor *decompressor, void *to, Size size)
 	const LinkCodec *codec = decompressor->state.codec;
 	LinkCodecIo *io = &decompressor->io;
 
+	if (decompressor->apart)
+		return link_apart_read(decompressor->apart, to, size, decompressor->read, decompressor->arg);
 	io->out = to;
 	io->out_size = size;
 	while (io->out == (char *) to)

@@ -88,8 +88,11 @@ extern const char *const *link_codec_names(void);
 
 typedef struct LinkCompressor LinkCompressor;
 
-/* Belongs to the current memory context; 'drain' takes what comes out, at least once. */
-extern LinkCompressor *link_compressor_begin(const LinkCodec *codec, int level,
+/*
+ * Belongs to the current memory context; 'drain' takes what comes out, at least
+ * once.  'apart': in a process of its own (apart.h), if one is to be had.
+ */
+extern LinkCompressor *link_compressor_begin(const LinkCodec *codec, int level, bool apart,
 											 void (*drain) (void *arg, const char *data, Size size), void *arg);
 extern void link_compressor_write(LinkCompressor *compressor, const char *data, Size size);
 extern void link_compressor_finish(LinkCompressor *compressor);
@@ -100,9 +103,10 @@ typedef struct LinkDecompressor LinkDecompressor;
 
 /*
  * Belongs to the current memory context.  'read' gives the next bytes as they
- * are stored, 0 at the end and only there.  'name' is the object's, for messages.
+ * are stored, 0 at the end and only there.  'name' is the object's, for messages;
+ * 'apart' as above.
  */
-extern LinkDecompressor *link_decompressor_begin(const LinkCodec *codec, const char *name,
+extern LinkDecompressor *link_decompressor_begin(const LinkCodec *codec, const char *name, bool apart,
 												 Size (*read) (void *arg, void *to, Size size), void *arg);
 
 /*

@@ -15,6 +15,8 @@
 
 #include "commands/copy.h"
 #include "executor/executor.h"
+#include "optimizer/cost.h"
+#include "optimizer/paths.h"
 #include "parser/parse_node.h"
 #include "utils/memutils.h"
 
@@ -149,6 +151,24 @@ plan_text(const char *query, List *partition_by)
 	return select;
 }
 
+/*
+ * Is one process to format and another one to compress?  Not where several
+ * format, nor for many small objects.  Unless it was asked for, the rows have to
+ * be as many as are worth a parallel scan to core.
+ */
+static bool
+compress_apart(const LinkSelect *select, const LinkTransferOptions *wanted, int workers)
+{
+	double		worth = (double) min_parallel_table_scan_size * BLCKSZ;
+	const Plan *top = select->plan->planTree;
+
+	if (wanted->codec == NULL || workers > 0 || wanted->parallel == 0 || wanted->parallel == 1 ||
+		wanted->partition_by != NIL || (wanted->file_size > 0 && wanted->file_size < worth))
+		return false;
+	return wanted->parallel > 1 ||
+		(max_parallel_workers_per_gather > 0 && top->plan_rows * top->plan_width >= worth);
+}
+
 static List *
 export(const LinkCopy *copy, const char *query, const LinkName *link, const char *path, List *options)
 {
@@ -178,10 +198,10 @@ export(const LinkCopy *copy, const char *query, const LinkName *link, const char
 	delivery = link_delivery_begin(&wanted, &format);
 
 	/* who has not asked for several objects gets the one that is named, however large the table is */
-	if (wanted.parallel < 0 && wanted.file_size == 0)
-		wanted.parallel = 1;
-	if (row->provider && (row->provider->features & LINK_IS_STREAM) == 0 && wanted.partition_by == NIL)
+	if (row->provider && (row->provider->features & LINK_IS_STREAM) == 0 && wanted.partition_by == NIL &&
+		(wanted.parallel >= 0 || wanted.file_size > 0))
 		workers = link_parallel_workers(&select, link_format_find(wanted.format), wanted.parallel, &deal);
+	wanted.apart = compress_apart(&select, &wanted, workers);
 	desc = link_select_start(select.plan, query, link_delivery_receiver(delivery));
 	session = link_open(row);
 	task = (LinkParallelTask) {row, path, options, query, select.plan, deal};

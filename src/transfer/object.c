@@ -27,7 +27,7 @@ store(void *arg, const char *data, Size size)
 
 LinkObjectWriter *
 link_object_begin(LinkSession *session, const char *path, bool overwrite,
-				  const LinkCodec *codec, int level, bool summed)
+				  const LinkCodec *codec, int level, bool apart, bool summed)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link object",
 												  ALLOCSET_SMALL_SIZES);
@@ -38,7 +38,7 @@ link_object_begin(LinkSession *session, const char *path, bool overwrite,
 	object->summed = summed;
 	INIT_CRC32C(object->crc);
 	if (codec)
-		object->compressor = link_compressor_begin(codec, level, store, object);
+		object->compressor = link_compressor_begin(codec, level, apart, store, object);
 	object->writer = link_open_writer(session, path, overwrite);
 	MemoryContextSwitchTo(caller);
 	return object;

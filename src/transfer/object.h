@@ -27,9 +27,9 @@ typedef struct LinkObjectWriter
 	MemoryContext context;		/* holds this; a child of the one current at the beginning */
 } LinkObjectWriter;
 
-/* 'codec' NULL: bytes as they are. */
+/* 'codec' NULL: bytes as they are; 'apart': it may run in another process. */
 extern LinkObjectWriter *link_object_begin(LinkSession *session, const char *path, bool overwrite,
-										   const LinkCodec *codec, int level, bool summed);
+										   const LinkCodec *codec, int level, bool apart, bool summed);
 
 /* May be called in any memory context. */
 extern void link_object_write(LinkObjectWriter *object, const char *data, Size size);

@@ -160,7 +160,7 @@ begin_object(LinkObjectSet *set)
 
 	set->current_path = next_path(set);
 	set->current = link_object_begin(set->session, set->current_path, wanted->overwrite,
-									 wanted->codec, wanted->level, wanted->manifest);
+									 wanted->codec, wanted->level, wanted->apart, wanted->manifest);
 	MemoryContextSwitchTo(caller);
 }
 
@@ -419,7 +419,7 @@ write_manifest(LinkObjectSet *set)
 	plain.codec = NULL;
 	set->wanted = &plain;
 	set->current_path = manifest_path(set);
-	set->current = link_object_begin(set->session, set->current_path, plain.overwrite, NULL, 0, false);
+	set->current = link_object_begin(set->session, set->current_path, plain.overwrite, NULL, 0, false, false);
 	link_objects_write(set, utf8, strlen(utf8));
 	link_objects_finish(set, 0);
 	set->wanted = wanted;

@@ -7,7 +7,10 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "miscadmin.h"
+#include "optimizer/cost.h"
+#include "optimizer/paths.h"
 #include "utils/memutils.h"
 
 #include "codec/codec.h"
@@ -129,12 +132,21 @@ read_plain(LinkSource *source, void *to, Size size)
 		read_stored(source, to, size);
 }
 
+/* By the measure of core's parallel scans. */
+static bool
+worth_a_process(const LinkSource *source)
+{
+	return max_parallel_workers_per_gather > 0 && !IsParallelWorker() &&
+		link_source_size(source) >= (int64) min_parallel_table_scan_size * BLCKSZ;
+}
+
 void
 link_source_decompress(LinkSource *source, const LinkCodec *codec)
 {
 	MemoryContext caller = MemoryContextSwitchTo(source->context);
 
-	source->decompressor = link_decompressor_begin(codec, source->path, read_stored, source);
+	source->decompressor = link_decompressor_begin(codec, source->path, worth_a_process(source),
+												   read_stored, source);
 	MemoryContextSwitchTo(caller);
 }
 
