@@ -69,6 +69,108 @@ CREATE INDEX privilege_grantee_index ON link.privilege (grantee);
 CREATE INDEX privilege_grantor_index ON link.privilege (grantor);
 COMMENT ON TABLE link.privilege IS 'privileges on connection links';
 
+/*
+ * Pipelines: named like subscriptions, once a database.  The definition, and what
+ * it has come to: of each object, of each partition of a topic, of its last batches,
+ * and what could not be loaded.
+ */
+CREATE TABLE link.pipeline (
+	id pg_catalog.int8 GENERATED ALWAYS AS IDENTITY CONSTRAINT pipeline_pkey PRIMARY KEY,
+	name pg_catalog.name NOT NULL,
+	folded_name pg_catalog.name NOT NULL CONSTRAINT pipeline_name_key UNIQUE,
+	owner link.role_ref NOT NULL,
+	link_id pg_catalog.int8 NOT NULL,
+	path pg_catalog.text NOT NULL,
+	-- of the target: 'table' or 'procedure'
+	target_kind pg_catalog.text NOT NULL,
+	target_table pg_catalog.regclass,
+	target_procedure pg_catalog.regprocedure,
+	-- as the functions take them: format options; fields, SET, WHERE, ON CONFLICT as typed
+	options pg_catalog.jsonb NOT NULL,
+	fields pg_catalog.jsonb,
+	set_clause pg_catalog.text,
+	where_clause pg_catalog.text,
+	on_conflict pg_catalog.text,
+	search_path pg_catalog.text NOT NULL,
+	batch_interval pg_catalog.int4 NOT NULL,
+	max_partitions pg_catalog.int4 NOT NULL,
+	max_retries pg_catalog.int4 NOT NULL,
+	max_offsets pg_catalog.int8 NOT NULL,
+	skip_errors pg_catalog.text[] NOT NULL,
+	stop_on_error pg_catalog.bool NOT NULL,
+	-- 'Running', 'Stopped', 'Error'; counts only where it was set
+	state pg_catalog.text NOT NULL,
+	error pg_catalog.text,
+	system_identifier pg_catalog.int8 NOT NULL,
+	database pg_catalog.oid NOT NULL,
+	created_at pg_catalog.timestamptz NOT NULL,
+	altered_at pg_catalog.timestamptz NOT NULL
+);
+CREATE INDEX pipeline_link_index ON link.pipeline (link_id);
+CREATE INDEX pipeline_owner_index ON link.pipeline (owner);
+COMMENT ON TABLE link.pipeline IS 'pipelines';
+
+CREATE TABLE link.pipeline_file (
+	pipeline_id pg_catalog.int8 NOT NULL,
+	path pg_catalog.text COLLATE pg_catalog."C" NOT NULL,
+	size pg_catalog.int8 NOT NULL,
+	last_modified pg_catalog.timestamptz,
+	etag pg_catalog.text,
+	-- 'Unloaded', 'Loaded', 'Skipped'
+	state pg_catalog.text NOT NULL,
+	attempts pg_catalog.int4 NOT NULL,
+	batch_id pg_catalog.int8,
+	CONSTRAINT pipeline_file_pkey PRIMARY KEY (pipeline_id, path)
+);
+CREATE INDEX pipeline_file_unloaded_index ON link.pipeline_file (pipeline_id, path)
+	WHERE state OPERATOR(pg_catalog.=) 'Unloaded';
+COMMENT ON TABLE link.pipeline_file IS 'objects that pipelines have found, and whether they are loaded';
+
+CREATE TABLE link.pipeline_cursor (
+	pipeline_id pg_catalog.int8 NOT NULL,
+	partition pg_catalog.int4 NOT NULL,
+	-- the next to be loaded; what the topic had when it was last looked at
+	next_offset pg_catalog.int8 NOT NULL,
+	latest_offset pg_catalog.int8 NOT NULL,
+	attempts pg_catalog.int4 NOT NULL,
+	batch_id pg_catalog.int8,
+	CONSTRAINT pipeline_cursor_pkey PRIMARY KEY (pipeline_id, partition)
+);
+COMMENT ON TABLE link.pipeline_cursor IS 'how far pipelines have come in the partitions of topics';
+
+CREATE TABLE link.pipeline_batch (
+	id pg_catalog.int8 GENERATED ALWAYS AS IDENTITY CONSTRAINT pipeline_batch_pkey PRIMARY KEY,
+	pipeline_id pg_catalog.int8 NOT NULL,
+	-- 'Succeeded', 'Failed'
+	state pg_catalog.text NOT NULL,
+	partitions pg_catalog.int4 NOT NULL,
+	rows pg_catalog.int8 NOT NULL,
+	bytes pg_catalog.int8 NOT NULL,
+	started_at pg_catalog.timestamptz NOT NULL,
+	duration_ms pg_catalog.float8 NOT NULL
+);
+CREATE INDEX pipeline_batch_pipeline_index ON link.pipeline_batch (pipeline_id, id);
+COMMENT ON TABLE link.pipeline_batch IS 'the last batches of pipelines';
+
+CREATE TABLE link.pipeline_error (
+	id pg_catalog.int8 GENERATED ALWAYS AS IDENTITY CONSTRAINT pipeline_error_pkey PRIMARY KEY,
+	pipeline_id pg_catalog.int8 NOT NULL,
+	batch_id pg_catalog.int8,
+	-- 'Load': a batch; 'Row': one row that was left out
+	kind pg_catalog.text NOT NULL,
+	sqlstate pg_catalog.text NOT NULL,
+	message pg_catalog.text NOT NULL,
+	detail pg_catalog.text,
+	-- a path, or a partition
+	source pg_catalog.text,
+	-- a line of the object, or an offset
+	position pg_catalog.int8,
+	raw pg_catalog.text,
+	occurred_at pg_catalog.timestamptz NOT NULL
+);
+CREATE INDEX pipeline_error_pipeline_index ON link.pipeline_error (pipeline_id, id);
+COMMENT ON TABLE link.pipeline_error IS 'what pipelines could not load';
+
 -- Always empty. Roles named in the tables above get a privilege on it, so that
 -- core's own dependencies refuse DROP ROLE, from every database.
 CREATE TABLE link.role_anchor ();
