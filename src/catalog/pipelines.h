@@ -1,0 +1,90 @@
+/*-------------------------------------------------------------------------
+ *
+ * pipelines.h
+ *	  Rows of link.pipeline: found by index scan, written below the executor.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_PIPELINES_H
+#define LINK_PIPELINES_H
+
+#include "postgres.h"
+
+#include "datatype/timestamp.h"
+#include "nodes/pg_list.h"
+#include "storage/itemptr.h"
+
+typedef enum LinkPipelineState
+{
+	LINK_PIPELINE_STOPPED,
+	LINK_PIPELINE_RUNNING,
+	LINK_PIPELINE_ERROR
+} LinkPipelineState;
+
+/* Which errors of single rows are recorded and left out (SKIP ... ERRORS). */
+#define LINK_SKIP_PARSER		(1 << 0)
+#define LINK_SKIP_CONSTRAINT	(1 << 1)
+#define LINK_SKIP_DUPLICATE_KEY (1 << 2)
+#define LINK_SKIP_ALL			(LINK_SKIP_PARSER | LINK_SKIP_CONSTRAINT | LINK_SKIP_DUPLICATE_KEY)
+
+/* One row.  All memory belongs to the context that was current at the lookup. */
+typedef struct LinkPipeline
+{
+	int64		id;
+	char	   *name;			/* as typed at creation */
+	Oid			owner;
+	int64		link_id;
+	char	   *path;
+	Oid			table;			/* the target is this, */
+	Oid			procedure;		/* or this */
+	char	   *options;		/* JSON: format options by the names of link.load_data() */
+	char	   *fields;			/* JSON, or NULL: the table's columns; see pipeline_fields() */
+	char	   *set_clause;		/* as typed, or NULL */
+	char	   *where_clause;
+	char	   *on_conflict;
+	char	   *search_path;	/* of the creation */
+	int			batch_interval; /* ms */
+	int			max_partitions; /* 0: any number */
+	int			max_retries;
+	int64		max_offsets;	/* of a partition in a batch; 0: any number */
+	int			skip;			/* LINK_SKIP_... */
+	bool		stop_on_error;
+	LinkPipelineState state;	/* as stored: see link_pipeline_runs() */
+	char	   *error;			/* or NULL */
+	uint64		system_identifier;	/* where it was last started */
+	Oid			database;
+	TimestampTz created_at;
+	TimestampTz altered_at;
+	ItemPointerData tid;		/* for the writer only */
+	uint64		version;		/* differs between any two versions of the row */
+} LinkPipeline;
+
+/* NULL if there is none.  Sees the newest committed rows and our own; no rights are checked. */
+extern LinkPipeline *link_pipeline_by_id(int64 id);
+extern LinkPipeline *link_pipeline_by_name(const char *name);
+
+/* All of the database, or of a link or an owner (0: any), in order of creation. */
+extern List *link_pipelines(int64 link_id, Oid owner);
+
+/*
+ * Stored as running, and here: a dump restored elsewhere, a clone and a standby
+ * run nothing (SECURITY 28).
+ */
+extern bool link_pipeline_runs(const LinkPipeline *pipeline);
+
+/* Fills id, created_at and altered_at.  The name is free, under link_lock_name("", folded). */
+extern void link_pipeline_insert(LinkPipeline *pipeline);
+
+/* All columns but the id. */
+extern void link_pipeline_update(LinkPipeline *pipeline);
+
+/* With all that belongs to it. */
+extern void link_pipeline_delete(const LinkPipeline *pipeline);
+
+/* The state alone, and for STARTED where it runs: for the engine too. */
+extern void link_pipeline_set_state(int64 id, LinkPipelineState state, const char *error);
+
+/* Held to the end of the transaction by whoever changes or runs the pipeline's definition. */
+extern void link_lock_pipeline(int64 id);
+
+#endif							/* LINK_PIPELINES_H */
