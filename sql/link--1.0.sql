@@ -119,6 +119,7 @@ CREATE TABLE link.pipeline_file (
 	-- 'Unloaded', 'Loaded', 'Skipped'
 	state pg_catalog.text NOT NULL,
 	attempts pg_catalog.int4 NOT NULL,
+	retry_at pg_catalog.timestamptz,
 	batch_id pg_catalog.int8,
 	CONSTRAINT pipeline_file_pkey PRIMARY KEY (pipeline_id, path)
 );
@@ -133,6 +134,7 @@ CREATE TABLE link.pipeline_cursor (
 	next_offset pg_catalog.int8 NOT NULL,
 	latest_offset pg_catalog.int8 NOT NULL,
 	attempts pg_catalog.int4 NOT NULL,
+	retry_at pg_catalog.timestamptz,
 	batch_id pg_catalog.int8,
 	CONSTRAINT pipeline_cursor_pkey PRIMARY KEY (pipeline_id, partition)
 );

@@ -38,7 +38,12 @@ typedef struct LinkPipeline
 	Oid			table;			/* the target is this, */
 	Oid			procedure;		/* or this */
 	char	   *options;		/* JSON: format options by the names of link.load_data() */
-	char	   *fields;			/* JSON, or NULL: the table's columns; see pipeline_fields() */
+
+	/*
+	 * JSON, or NULL: the table's columns.  A list of "column", "@variable", or
+	 * {"name": one of these, "path": ["a", "b"]} for "name <- a::b".
+	 */
+	char	   *fields;
 	char	   *set_clause;		/* as typed, or NULL */
 	char	   *where_clause;
 	char	   *on_conflict;
@@ -84,7 +89,12 @@ extern void link_pipeline_delete(const LinkPipeline *pipeline);
 /* The state alone, and for STARTED where it runs: for the engine too. */
 extern void link_pipeline_set_state(int64 id, LinkPipelineState state, const char *error);
 
-/* Held to the end of the transaction by whoever changes or runs the pipeline's definition. */
+/*
+ * Held to the end of the transaction by whoever changes a pipeline, so also by
+ * STOP; and, shared, by a worker from before it looks for the last time whether
+ * the pipeline still runs.
+ */
 extern void link_lock_pipeline(int64 id);
+extern void link_lock_pipeline_shared(int64 id);
 
 #endif							/* LINK_PIPELINES_H */
