@@ -36,6 +36,24 @@ CREATE TYPE link.role_ref (
 -- Operators and indexes come from oid.
 CREATE CAST (link.role_ref AS pg_catalog.oid) WITHOUT FUNCTION AS IMPLICIT;
 
+/*
+ * Tables in rows: as regclass, but always written with the schema, and one that
+ * is missing elsewhere fails no restore.
+ */
+CREATE TYPE link.table_ref;
+
+CREATE FUNCTION link.table_ref_in(pg_catalog.cstring) RETURNS link.table_ref
+	LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'link_table_ref_in';
+CREATE FUNCTION link.table_ref_out(link.table_ref) RETURNS pg_catalog.cstring
+	LANGUAGE C STABLE STRICT AS 'MODULE_PATHNAME', 'link_table_ref_out';
+
+CREATE TYPE link.table_ref (
+	INPUT = link.table_ref_in,
+	OUTPUT = link.table_ref_out,
+	LIKE = pg_catalog.oid
+);
+CREATE CAST (link.table_ref AS pg_catalog.oid) WITHOUT FUNCTION AS IMPLICIT;
+
 CREATE TABLE link.link (
 	id pg_catalog.int8 GENERATED ALWAYS AS IDENTITY CONSTRAINT link_pkey PRIMARY KEY,
 	namespace pg_catalog.name NOT NULL,
@@ -81,10 +99,9 @@ CREATE TABLE link.pipeline (
 	owner link.role_ref NOT NULL,
 	link_id pg_catalog.int8 NOT NULL,
 	path pg_catalog.text NOT NULL,
-	-- of the target: 'table' or 'procedure'
-	target_kind pg_catalog.text NOT NULL,
-	target_table pg_catalog.regclass,
-	target_procedure pg_catalog.regprocedure,
+	-- the target: a table, or a procedure by its signature, as pg_proc's oids change in pg_upgrade
+	target_table link.table_ref,
+	target_procedure pg_catalog.text,
 	-- as the functions take them: format options; fields, SET, WHERE, ON CONFLICT as typed
 	options pg_catalog.jsonb NOT NULL,
 	fields pg_catalog.jsonb,
@@ -108,6 +125,7 @@ CREATE TABLE link.pipeline (
 );
 CREATE INDEX pipeline_link_index ON link.pipeline (link_id);
 CREATE INDEX pipeline_owner_index ON link.pipeline (owner);
+CREATE INDEX pipeline_table_index ON link.pipeline (target_table);
 COMMENT ON TABLE link.pipeline IS 'pipelines';
 
 CREATE TABLE link.pipeline_file (

@@ -377,7 +377,7 @@ static int64
 store(const NewLink *new)
 {
 	const LinkOptionDef *defs = new->provider->options;
-	int64		id = new->old ? new->old->id : link_next_id();
+	int64		id = new->old ? new->old->id : link_next_id(LINK_ID_SEQUENCE);
 	TimestampTz now = GetCurrentTimestamp();
 	Datum		values[LINK_NCOLS] = {0};
 	bool		nulls[LINK_NCOLS] = {0};

@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include "access/htup.h"
+#include "access/tupdesc.h"
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 #include "storage/itemptr.h"
@@ -35,8 +37,9 @@ typedef struct LinkPipeline
 	Oid			owner;
 	int64		link_id;
 	char	   *path;
-	Oid			table;			/* the target is this, */
-	Oid			procedure;		/* or this */
+	Oid			table;			/* the target is this; LINK_UNKNOWN_TABLE if it was missing at restore */
+	Oid			procedure;		/* or this; InvalidOid if it is gone */
+	char	   *signature;		/* of the procedure, all names qualified; NULL: it is a table */
 	char	   *options;		/* JSON: format options by the names of link.load_data() */
 
 	/*
@@ -71,22 +74,31 @@ extern LinkPipeline *link_pipeline_by_name(const char *name);
 /* All of the database, or of a link or an owner (0: any), in order of creation. */
 extern List *link_pipelines(int64 link_id, Oid owner);
 
+/* The tuple's columns, copied into the current memory context. */
+extern LinkPipeline *link_pipeline_from_tuple(HeapTuple tuple, TupleDesc desc);
+
 /*
  * Stored as running, and here: a dump restored elsewhere, a clone and a standby
  * run nothing (SECURITY 28).
  */
 extern bool link_pipeline_runs(const LinkPipeline *pipeline);
 
+/* Of the target, for messages: "table public.t"; "a table that is gone". */
+extern char *link_pipeline_target(const LinkPipeline *pipeline);
+
+/* 'Running', 'Stopped', 'Error', as stored and shown. */
+extern const char *link_pipeline_state_name(LinkPipelineState state);
+
 /* Fills id, created_at and altered_at.  The name is free, under link_lock_name("", folded). */
 extern void link_pipeline_insert(LinkPipeline *pipeline);
 
-/* All columns but the id. */
+/* All columns but the id and created_at. */
 extern void link_pipeline_update(LinkPipeline *pipeline);
 
 /* With all that belongs to it. */
 extern void link_pipeline_delete(const LinkPipeline *pipeline);
 
-/* The state alone, and for STARTED where it runs: for the engine too. */
+/* The state alone, and for RUNNING where it runs: for the engine too.  Nothing if it is gone. */
 extern void link_pipeline_set_state(int64 id, LinkPipelineState state, const char *error);
 
 /*

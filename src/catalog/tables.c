@@ -29,6 +29,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 
+#include "catalog/pipelines.h"
 #include "catalog/tables.h"
 #include "errors.h"
 
@@ -136,29 +137,65 @@ link_table_delete(const char *table, ItemPointer tid)
 	CommandCounterIncrement();
 }
 
-int64
-link_next_id(void)
+void
+link_table_delete_all(const char *table, const char *index, int nkeys, ScanKey keys)
 {
-	return nextval_internal(link_relation_oid(LINK_ID_SEQUENCE), false);
+	LinkScan	scan;
+	HeapTuple	tuple;
+	Relation	rel = link_table_open(table, RowExclusiveLock);
+
+	link_scan_begin(&scan, table, index, nkeys, keys);
+	while (HeapTupleIsValid(tuple = link_scan_next(&scan)))
+	{
+		CHECK_FOR_INTERRUPTS();
+		CatalogTupleDelete(rel, &tuple->t_self);
+	}
+	link_scan_end(&scan);
+	table_close(rel, RowExclusiveLock);
+	CommandCounterIncrement();
+}
+
+int64
+link_next_id(const char *sequence)
+{
+	return nextval_internal(link_relation_oid(sequence), false);
 }
 
 /*
- * Our lock tags are object locks on (link.link, low half of id, part of the
+ * Our lock tags are object locks on (our table, low half of id, part of the
  * high half): nobody else locks objects of that class.
  */
 static void
-lock_object(uint32 objid, uint16 objsubid)
+lock_object(const char *table, uint32 objid, uint16 objsubid, LOCKMODE mode)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, link_relation_oid(LINK_TABLE), objid, objsubid);
-	(void) LockAcquire(&tag, AccessExclusiveLock, false, false);
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, link_relation_oid(table), objid, objsubid);
+	(void) LockAcquire(&tag, mode, false, false);
+}
+
+static uint16
+high_half(int64 id)
+{
+	return (uint16) ((id >> 32) & 0x7FFF);
 }
 
 void
 link_lock_link(int64 id)
 {
-	lock_object((uint32) id, (uint16) ((id >> 32) & 0x7FFF));
+	lock_object(LINK_TABLE, (uint32) id, high_half(id), AccessExclusiveLock);
+}
+
+void
+link_lock_pipeline(int64 id)
+{
+	lock_object(PIPELINE_TABLE, (uint32) id, high_half(id), AccessExclusiveLock);
+}
+
+void
+link_lock_pipeline_shared(int64 id)
+{
+	lock_object(PIPELINE_TABLE, (uint32) id, high_half(id), AccessShareLock);
 }
 
 void
@@ -167,7 +204,7 @@ link_lock_name(const char *namespace, const char *folded_name)
 	uint32		hash = hash_bytes((const unsigned char *) namespace, strlen(namespace));
 
 	hash = hash_combine(hash, hash_bytes((const unsigned char *) folded_name, strlen(folded_name)));
-	lock_object(hash, 0x8000);
+	lock_object(LINK_TABLE, hash, 0x8000, AccessExclusiveLock);
 }
 
 void

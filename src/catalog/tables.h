@@ -22,8 +22,9 @@
 #include "storage/lockdefs.h"
 #include "utils/rel.h"
 
-/* A role_ref that names nobody: a role that was missing at restore. */
+/* A role_ref that names nobody, a table_ref that names nothing: missing at restore. */
 #define LINK_UNKNOWN_ROLE ((Oid) 1)
+#define LINK_UNKNOWN_TABLE ((Oid) 1)
 
 enum
 {
@@ -54,6 +55,92 @@ enum
 };
 #define PRIVILEGE_NCOLS PRIVILEGE_COL_GRANTABLE
 
+enum
+{
+	PIPELINE_COL_ID = 1,
+	PIPELINE_COL_NAME,
+	PIPELINE_COL_FOLDED_NAME,
+	PIPELINE_COL_OWNER,
+	PIPELINE_COL_LINK_ID,
+	PIPELINE_COL_PATH,
+	PIPELINE_COL_TABLE,
+	PIPELINE_COL_PROCEDURE,
+	PIPELINE_COL_OPTIONS,
+	PIPELINE_COL_FIELDS,
+	PIPELINE_COL_SET,
+	PIPELINE_COL_WHERE,
+	PIPELINE_COL_ON_CONFLICT,
+	PIPELINE_COL_SEARCH_PATH,
+	PIPELINE_COL_BATCH_INTERVAL,
+	PIPELINE_COL_MAX_PARTITIONS,
+	PIPELINE_COL_MAX_RETRIES,
+	PIPELINE_COL_MAX_OFFSETS,
+	PIPELINE_COL_SKIP,
+	PIPELINE_COL_STOP_ON_ERROR,
+	PIPELINE_COL_STATE,
+	PIPELINE_COL_ERROR,
+	PIPELINE_COL_SYSTEM_IDENTIFIER,
+	PIPELINE_COL_DATABASE,
+	PIPELINE_COL_CREATED_AT,
+	PIPELINE_COL_ALTERED_AT
+};
+#define PIPELINE_NCOLS PIPELINE_COL_ALTERED_AT
+
+enum
+{
+	PIPELINE_FILE_COL_PIPELINE = 1,
+	PIPELINE_FILE_COL_PATH,
+	PIPELINE_FILE_COL_SIZE,
+	PIPELINE_FILE_COL_LAST_MODIFIED,
+	PIPELINE_FILE_COL_ETAG,
+	PIPELINE_FILE_COL_STATE,
+	PIPELINE_FILE_COL_ATTEMPTS,
+	PIPELINE_FILE_COL_RETRY_AT,
+	PIPELINE_FILE_COL_BATCH
+};
+#define PIPELINE_FILE_NCOLS PIPELINE_FILE_COL_BATCH
+
+enum
+{
+	PIPELINE_CURSOR_COL_PIPELINE = 1,
+	PIPELINE_CURSOR_COL_PARTITION,
+	PIPELINE_CURSOR_COL_NEXT,
+	PIPELINE_CURSOR_COL_LATEST,
+	PIPELINE_CURSOR_COL_ATTEMPTS,
+	PIPELINE_CURSOR_COL_RETRY_AT,
+	PIPELINE_CURSOR_COL_BATCH
+};
+#define PIPELINE_CURSOR_NCOLS PIPELINE_CURSOR_COL_BATCH
+
+enum
+{
+	PIPELINE_BATCH_COL_ID = 1,
+	PIPELINE_BATCH_COL_PIPELINE,
+	PIPELINE_BATCH_COL_STATE,
+	PIPELINE_BATCH_COL_PARTITIONS,
+	PIPELINE_BATCH_COL_ROWS,
+	PIPELINE_BATCH_COL_BYTES,
+	PIPELINE_BATCH_COL_STARTED_AT,
+	PIPELINE_BATCH_COL_DURATION
+};
+#define PIPELINE_BATCH_NCOLS PIPELINE_BATCH_COL_DURATION
+
+enum
+{
+	PIPELINE_ERROR_COL_ID = 1,
+	PIPELINE_ERROR_COL_PIPELINE,
+	PIPELINE_ERROR_COL_BATCH,
+	PIPELINE_ERROR_COL_KIND,
+	PIPELINE_ERROR_COL_SQLSTATE,
+	PIPELINE_ERROR_COL_MESSAGE,
+	PIPELINE_ERROR_COL_DETAIL,
+	PIPELINE_ERROR_COL_SOURCE,
+	PIPELINE_ERROR_COL_POSITION,
+	PIPELINE_ERROR_COL_RAW,
+	PIPELINE_ERROR_COL_OCCURRED_AT
+};
+#define PIPELINE_ERROR_NCOLS PIPELINE_ERROR_COL_OCCURRED_AT
+
 /* Names of relations in schema link. */
 #define LINK_TABLE "link"
 #define LINK_ID_INDEX "link_pkey"
@@ -65,6 +152,24 @@ enum
 #define PRIVILEGE_GRANTEE_INDEX "privilege_grantee_index"
 #define PRIVILEGE_GRANTOR_INDEX "privilege_grantor_index"
 #define ANCHOR_TABLE "role_anchor"
+#define PIPELINE_TABLE "pipeline"
+#define PIPELINE_ID_INDEX "pipeline_pkey"
+#define PIPELINE_NAME_INDEX "pipeline_name_key"
+#define PIPELINE_OWNER_INDEX "pipeline_owner_index"
+#define PIPELINE_LINK_INDEX "pipeline_link_index"
+#define PIPELINE_TABLE_INDEX "pipeline_table_index"
+#define PIPELINE_ID_SEQUENCE "pipeline_id_seq"
+#define PIPELINE_FILE_TABLE "pipeline_file"
+#define PIPELINE_FILE_INDEX "pipeline_file_pkey"
+#define PIPELINE_FILE_UNLOADED_INDEX "pipeline_file_unloaded_index"
+#define PIPELINE_CURSOR_TABLE "pipeline_cursor"
+#define PIPELINE_CURSOR_INDEX "pipeline_cursor_pkey"
+#define PIPELINE_BATCH_TABLE "pipeline_batch"
+#define PIPELINE_BATCH_INDEX "pipeline_batch_pipeline_index"
+#define PIPELINE_BATCH_ID_SEQUENCE "pipeline_batch_id_seq"
+#define PIPELINE_ERROR_TABLE "pipeline_error"
+#define PIPELINE_ERROR_INDEX "pipeline_error_pipeline_index"
+#define PIPELINE_ERROR_ID_SEQUENCE "pipeline_error_id_seq"
 
 /* InvalidOid if the extension is not in this database. */
 extern Oid	link_schema_oid(void);
@@ -96,7 +201,11 @@ extern void link_table_update(const char *table, HeapTuple old, Datum *values, b
 							  bool *replace);
 extern void link_table_delete(const char *table, ItemPointer tid);
 
-extern int64 link_next_id(void);
+/* Remove all rows that a scan of the table finds; one effect for all of them. */
+extern void link_table_delete_all(const char *table, const char *index, int nkeys, ScanKey keys);
+
+/* Of one of our sequences. */
+extern int64 link_next_id(const char *sequence);
 
 /*
  * Locks of DDL, held to the end of the transaction (SECURITY 7).  Use of a link
