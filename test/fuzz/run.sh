@@ -26,7 +26,7 @@ if [[ ${1:-} =~ ^[0-9]+$ ]]; then limit=$1; shift; fi
 
 targets=(statement options path s3 azure hdfs identity url keyring seal json_lines)
 declare -A files=(
-	[statement]="statement/link_gram.y statement/link_scanner.l statement/query.c statement/parse.c"
+	[statement]="lexis.c statement/link_gram.y statement/link_scanner.l statement/query.c statement/parse.c"
 	[options]="catalog/json.c catalog/options.c catalog/options_value.c catalog/options_map.c"
 	[path]="provider/path.c"
 	[s3]="provider/s3/s3_xml.c provider/s3/s3_error.c provider/s3/s3_list.c"
@@ -50,7 +50,7 @@ done
 sources()
 {
 	cd "$LINK_WORK/build/src"
-	ls errors.c hygiene_text.c http/{url,policy,sigv4,shared_key}.c statement/{link_gram,link_scanner,query,parse}.c \
+	ls errors.c lexis.c hygiene_text.c http/{url,policy,sigv4,shared_key}.c statement/{link_gram,link_scanner,query,parse}.c \
 		catalog/{json,options,options_value,options_map,keyring_text,keyring_file,seal,links}.c \
 		format/{encode,text,json_lines}.c provider/*.c provider/*/*.c
 }
