@@ -31,8 +31,8 @@ is_star(const Node *node)
 	return IsA(node, ColumnRef) && IsA(linitial(((const ColumnRef *) node)->fields), A_Star);
 }
 
-static Node *
-parse_expression(const char *text)
+Node *
+link_where_parse(const char *text)
 {
 	List	   *parsed = raw_parser(text, RAW_PARSE_PLPGSQL_EXPR);
 	SelectStmt *select = castNode(SelectStmt, linitial_node(RawStmt, parsed)->stmt);
@@ -98,7 +98,7 @@ link_where(ParseState *pstate, ParseNamespaceItem *table, TupleDesc desc, const 
 
 	error_context_stack = &position;
 	pstate->p_sourcetext = text;
-	condition = link_where_parsed(pstate, table, desc, parse_expression(text));
+	condition = link_where_parsed(pstate, table, desc, link_where_parse(text));
 	pstate->p_sourcetext = NULL;	/* later positions are not of this text */
 	error_context_stack = position.previous;
 	return condition;

@@ -12,6 +12,9 @@
 
 #include "parser/parse_node.h"
 
+/* The text as a parse tree: 42601 for one that is more or less than one expression. */
+extern Node *link_where_parse(const char *text);
+
 /*
  * Parse the text and make of it what BeginCopyFrom takes, as DoCopy does with
  * the WHERE of a COPY: what it refuses is refused (subqueries, aggregates,
