@@ -49,7 +49,10 @@
 	pg_namespace_aclcheck(nspid, roleid, mode)
 #define link_database_aclcheck(dbid, roleid, mode) \
 	pg_database_aclcheck(dbid, roleid, mode)
+#define link_database_ownercheck(dbid, roleid) pg_database_ownercheck(dbid, roleid)
+#define link_extension_ownercheck(extid, roleid) pg_extension_ownercheck(extid, roleid)
 #else
+#include "catalog/pg_extension.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
 
@@ -57,6 +60,15 @@
 	object_aclcheck(NamespaceRelationId, nspid, roleid, mode)
 #define link_database_aclcheck(dbid, roleid, mode) \
 	object_aclcheck(DatabaseRelationId, dbid, roleid, mode)
+#define link_database_ownercheck(dbid, roleid) object_ownercheck(DatabaseRelationId, dbid, roleid)
+#define link_extension_ownercheck(extid, roleid) object_ownercheck(ExtensionRelationId, extid, roleid)
+#endif
+
+/* Before 17 a background worker cannot be of a role that cannot log in. */
+#ifdef BGWORKER_BYPASS_ROLELOGINCHECK
+#define LINK_BGW_BYPASS_LOGIN BGWORKER_BYPASS_ROLELOGINCHECK
+#else
+#define LINK_BGW_BYPASS_LOGIN 0
 #endif
 
 /* May 'member' become 'role'?  16 told membership and SET ROLE apart. */

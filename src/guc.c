@@ -33,6 +33,10 @@ int			link_retry_timeout = 60000;
 int			link_max_objects = 10000;
 bool		link_require_hygiene = false;
 int			link_log_use = LINK_LOG_USE_DDL;
+int			link_pipeline_history = 1000;
+int			link_pipeline_pause = 0;
+int			link_pipeline_workers = 2;
+bool		link_pipelines_enabled = true;
 
 static const struct config_enum_entry log_use_values[] = {
 	{"none", LINK_LOG_USE_NONE, false},
@@ -106,6 +110,23 @@ link_guc_init(void)
 							"Most objects that one statement may touch.",
 							NULL, &link_max_objects, 10000, 1, INT_MAX,
 							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("link.pipeline_history",
+							"Batches and errors that are kept of each pipeline.",
+							NULL, &link_pipeline_history, 1000, 0, INT_MAX,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("link.pipeline_pause",
+							"How long pipelines wait between inserting and committing, for tests.",
+							NULL, &link_pipeline_pause, 0, 0, INT_MAX,
+							PGC_SIGHUP, GUC_UNIT_MS | GUC_NOT_IN_SAMPLE | GUC_NO_SHOW_ALL, NULL, NULL, NULL);
+	DefineCustomIntVariable("link.pipeline_workers",
+							"Processes of a database that load for its pipelines.",
+							NULL, &link_pipeline_workers, 2, 1, 1000,
+							PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("link.pipelines",
+							 "Lets pipelines run.",
+							 "For clones of a server: off keeps all pipelines quiet.",
+							 &link_pipelines_enabled, true,
+							 PGC_SIGHUP, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("link.request_timeout",
 							"Longest time that a request may go without progress.",
 							NULL, &link_request_timeout, 60000, 1, INT_MAX,

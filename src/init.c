@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "hygiene.h"
+#include "pipeline/pipeline.h"
 
 LINK_MODULE_MAGIC;
 
@@ -26,4 +27,5 @@ _PG_init(void)
 	link_events_init();
 	link_hygiene_init();
 	link_stats_init();
+	link_pipeline_init();
 }

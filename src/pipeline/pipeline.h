@@ -59,7 +59,8 @@ extern void link_pipeline_init(void);
 /*
  * Have the processes of a database end, and wait for it a little: before DROP
  * DATABASE and its like, which refuse a database that is used, and DROP EXTENSION.
+ * False if there were none.
  */
-extern void link_pipeline_end_processes(Oid database);
+extern bool link_pipeline_end_processes(Oid database);
 
 #endif							/* LINK_PIPELINE_H */

@@ -537,6 +537,15 @@ link_stat(LinkSession *session, const char *path, LinkObject *object)
 	return true;
 }
 
+List *
+link_partitions(LinkSession *session, const char *path)
+{
+	check_feature(session, LINK_IS_STREAM, "partitions");
+	path = local_path(session, path);
+	link_check_path(session, path);
+	return session->provider->ops->partitions(session, path);
+}
+
 /*
  * Listing.
  */

@@ -108,6 +108,7 @@ typedef struct LinkSession
 	uint32		demanded;		/* the rights that 'user' must go on holding */
 	int64		checked;		/* link_coarse_ms() of the last look at the row and these rights */
 	bool		reaped;			/* it has looked for uploads that others left behind */
+	bool		whole_ranges;	/* of streams: a range that is not there from end to end is 58P01 */
 	MemoryContext context;		/* holds all of the above and the handles */
 } LinkSession;
 
@@ -172,6 +173,14 @@ typedef struct LinkReap
 
 /* Called for each object of a listing; false ends the listing. */
 typedef bool (*LinkObjectCallback) (const LinkObject *object, void *arg);
+
+/* A partition of a topic: it has messages from 'earliest' up to, not including, 'latest'. */
+typedef struct LinkPartition
+{
+	int32		number;
+	int64		earliest;
+	int64		latest;
+} LinkPartition;
 
 struct LinkProviderOps
 {
@@ -292,6 +301,9 @@ struct LinkProviderOps
 	void		(*write_message) (LinkWriter *writer, const char *key, Size key_size,
 								  const void *data, Size size);
 
+	/* Of streams: the partitions that a path names, as LinkPartition *.  58P01 if there is no such topic. */
+	List	   *(*partitions) (LinkSession *session, const char *path);
+
 	/*
 	 * Paths that users may write in another way ("hdfs://host/dir/file") in the
 	 * one way that all other operations take.  Throws 42501 for a host that the
@@ -361,6 +373,7 @@ extern void link_remove(LinkSession *session, const char *path);
  */
 extern bool link_unpublish(LinkSession *session, const char *path, const char *version);
 extern bool link_stat(LinkSession *session, const char *path, LinkObject *object);
+extern List *link_partitions(LinkSession *session, const char *path);
 
 /*
  * Objects that 'pattern' names, ordered by path: a glob, a prefix that ends in

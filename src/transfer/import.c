@@ -26,6 +26,7 @@
 #include "catalog/privileges.h"
 #include "catalog/use.h"
 #include "errors.h"
+#include "transfer/listed.h"
 #include "transfer/load.h"
 #include "transfer/verb.h"
 #include "transfer/where.h"
@@ -154,6 +155,33 @@ import(const LinkCopy *copy, const LinkName *link, const char *path,
 	load.arg = &skipped;
 	open_target(&load, copy, target);
 	results = link_load_objects(row, path, &load);
+
+	table_close(load.rel, NoLock);
+	free_parsestate(load.pstate);
+	return results;
+}
+
+List *
+link_import_listed(LinkSession *session, List *objects, const LinkListed *listed)
+{
+	LinkTransferOptions wanted;
+	CopyFormatOptions checked = {0};
+	LinkLoad	load = {0};
+	uint64		skipped = 0;
+	List	   *results;
+
+	load.pstate = make_parsestate(NULL);
+	link_transfer_options(load.pstate, listed->options, true, listed->path, &wanted);
+	ProcessCopyOptions(load.pstate, &checked, true, wanted.copy);
+	load.columns = column_nodes(listed->columns);
+	load.options = &wanted;
+	load.checked = &checked;
+	load.take_rows = insert_rows;
+	load.arg = &skipped;
+	load.at = listed->at;
+	load.line = listed->line;
+	open_target(&load, NULL, listed->target);
+	results = link_load_listed(session, objects, &load);
 
 	table_close(load.rel, NoLock);
 	free_parsestate(load.pstate);

@@ -190,11 +190,15 @@ load_object(LinkSession *session, const LinkLoad *load, LinkSource *source, Link
 		load->take_rows(cstate, result, load->arg);
 		EndCopyFrom(cstate);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		current = outer;
+		if (load->line && reading.cstate)
+			*load->line = reading.cstate->cur_lineno + Max(load->options->skip, 0);
+		PG_RE_THROW();
 	}
 	PG_END_TRY();
+	current = outer;
 	result->bytes = link_source_bytes(source);
 	link_source_close(source);
 	error_context_stack = context.previous;
@@ -208,7 +212,7 @@ beginning(const LinkObject *object)
 }
 
 List *
-link_load_objects(const LinkRow *row, const char *path, const LinkLoad *load)
+link_load_listed(LinkSession *session, List *objects, const LinkLoad *load)
 {
 	List	   *results = NIL;
 	MemoryContext caller = CurrentMemoryContext;
@@ -216,16 +220,11 @@ link_load_objects(const LinkRow *row, const char *path, const LinkLoad *load)
 	MemoryContext object_context = AllocSetContextCreate(context, "link load object",
 														 ALLOCSET_DEFAULT_SIZES);
 	LinkSource *sources[AHEAD];	/* of object n at n modulo AHEAD */
-	LinkSession *session;
-	List	   *objects;
 	int			begun = 0;
 	int64		beginnings = 0;	/* of those begun and not loaded yet */
 
-	MemoryContextSwitchTo(context);
-	session = link_open(row);
 	if (session->provider->features & LINK_IS_STREAM)
 		link_format_check_messages(link_format_find(load->options->format));
-	objects = link_source_objects(session, path);
 
 	for (int i = 0; i < list_length(objects); i++)
 	{
@@ -244,6 +243,8 @@ link_load_objects(const LinkRow *row, const char *path, const LinkLoad *load)
 		}
 
 		MemoryContextSwitchTo(caller);
+		if (load->at)
+			*load->at = i;
 		result = palloc0(sizeof(LinkObjectResult));
 		result->path = pstrdup(object->path);
 		results = lappend(results, result);
@@ -256,8 +257,22 @@ link_load_objects(const LinkRow *row, const char *path, const LinkLoad *load)
 		MemoryContextReset(object_context);
 	}
 
-	link_close(session);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
+	return results;
+}
+
+List *
+link_load_objects(const LinkRow *row, const char *path, const LinkLoad *load)
+{
+	LinkSession *session = link_open(row);
+	List	   *objects;
+	List	   *results;
+
+	if (session->provider->features & LINK_IS_STREAM)
+		link_format_check_messages(link_format_find(load->options->format));
+	objects = link_source_objects(session, path);
+	results = link_load_listed(session, objects, load);
+	link_close(session);
 	return results;
 }

@@ -16,6 +16,7 @@
 #include "utils/rel.h"
 
 #include "catalog/links.h"
+#include "provider/provider.h"
 #include "transfer/options.h"
 #include "transfer/transfer.h"
 
@@ -32,6 +33,9 @@ typedef struct LinkLoad
 	/* Take all rows of one object and count them in 'result'. */
 	void		(*take_rows) (CopyFromState cstate, LinkObjectResult *result, void *arg);
 	void	   *arg;
+
+	int		   *at;				/* set to the number of the object that is in work; or NULL */
+	uint64	   *line;			/* set to its line, when something fails; or NULL */
 } LinkLoad;
 
 /*
@@ -39,5 +43,8 @@ typedef struct LinkLoad
  * current memory context.
  */
 extern List *link_load_objects(const LinkRow *row, const char *path, const LinkLoad *load);
+
+/* The same for objects that the caller knows, as LinkObject * (path and size), of a link it has opened. */
+extern List *link_load_listed(LinkSession *session, List *objects, const LinkLoad *load);
 
 #endif							/* LINK_LOAD_H */

@@ -94,6 +94,7 @@ static const LinkProviderOps kafka_ops = {
 	.open_reader = link_kafka_open_reader,
 	.read = link_kafka_read,
 	.close_reader = link_kafka_close_reader,
+	.partitions = link_kafka_partitions,
 	.open_writer = link_kafka_open_writer,
 	.write = link_kafka_write,
 	.write_message = link_kafka_write_message,

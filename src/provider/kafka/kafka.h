@@ -168,5 +168,6 @@ extern bool link_kafka_discard(LinkSession *session, const char *path,
 extern LinkReader *link_kafka_open_reader(LinkSession *session, const char *path, int64 offset, int64 length);
 extern Size link_kafka_read(LinkReader *reader, void *to, Size size);
 extern void link_kafka_close_reader(LinkReader *reader);
+extern List *link_kafka_partitions(LinkSession *session, const char *path);
 
 #endif							/* LINK_KAFKA_H */

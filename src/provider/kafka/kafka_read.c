@@ -33,6 +33,8 @@ typedef struct Partition
 	int32		number;
 	int64		next;			/* offset to read */
 	int64		end;			/* offset behind the last */
+	int64		earliest;		/* of what is there */
+	int64		latest;
 } Partition;
 
 typedef struct LinkKafkaReader
@@ -162,9 +164,15 @@ find_ranges(LinkKafkaReader *reader, int64 from, int64 to)
 			if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 				break;
 			if (ends[e] == RD_KAFKA_OFFSET_BEGINNING)
+			{
+				partition->earliest = offset;
 				partition->next = Max(from, offset);
+			}
 			else
+			{
+				partition->latest = offset;
 				partition->end = to >= 0 ? Min(to, offset) : offset;
+			}
 		}
 		rd_kafka_topic_partition_list_destroy(list);
 		CHECK_FOR_INTERRUPTS();
@@ -217,8 +225,27 @@ assign(LinkKafkaReader *reader)
 		link_kafka_raise((LinkKafkaSession *) reader->base.session, action(reader), code, NULL);
 }
 
-LinkReader *
-link_kafka_open_reader(LinkSession *session, const char *path, int64 offset, int64 length)
+/* Someone relies on it that a range is all there: it was, but retention or another topic of that name came. */
+static void
+check_whole(const LinkKafkaReader *reader, int64 from, int64 to)
+{
+	for (int i = 0; i < reader->n; i++)
+	{
+		const Partition *partition = &reader->partitions[i];
+
+		if (from < to && (from < partition->earliest || to > partition->latest))
+			ereport(ERROR,
+					(errcode(ERRCODE_LINK_NO_OBJECT),
+					 errmsg("messages %lld to %lld of partition %d of topic \"%s\" are not there",
+							(long long) from, (long long) to - 1, partition->number, reader->topic),
+					 errdetail("It has the messages from %lld to %lld.",
+							   (long long) partition->earliest, (long long) partition->latest - 1)));
+	}
+}
+
+/* A reader that knows its ranges, and is not reading yet. */
+static LinkKafkaReader *
+make_reader(LinkSession *session, const char *path)
 {
 	MemoryContext context = AllocSetContextCreate(session->context, "link Kafka reader", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
@@ -227,10 +254,6 @@ link_kafka_open_reader(LinkSession *session, const char *path, int64 offset, int
 	int64		from;
 	int64		to;
 
-	if (offset != 0 || length >= 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_LINK_UNSUPPORTED),
-				 errmsg("topics have no ranges of bytes")));
 	reader->context = context;
 	reader->base.session = session;
 	reader->base.path = pstrdup(path);
@@ -241,9 +264,46 @@ link_kafka_open_reader(LinkSession *session, const char *path, int64 offset, int
 	reader->callback.arg = reader;
 	MemoryContextRegisterResetCallback(context, &reader->callback);
 	find_partitions(reader, partition, from, to);
+	if (session->whole_ranges)
+		check_whole(reader, from, to);
+	MemoryContextSwitchTo(caller);
+	return reader;
+}
+
+LinkReader *
+link_kafka_open_reader(LinkSession *session, const char *path, int64 offset, int64 length)
+{
+	LinkKafkaReader *reader;
+	MemoryContext caller;
+
+	if (offset != 0 || length >= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNSUPPORTED),
+				 errmsg("topics have no ranges of bytes")));
+	reader = make_reader(session, path);
+	caller = MemoryContextSwitchTo(reader->context);
 	assign(reader);
 	MemoryContextSwitchTo(caller);
 	return &reader->base;
+}
+
+List *
+link_kafka_partitions(LinkSession *session, const char *path)
+{
+	LinkKafkaReader *reader = make_reader(session, path);
+	List	   *partitions = NIL;
+
+	for (int i = 0; i < reader->n; i++)
+	{
+		LinkPartition *partition = palloc(sizeof(LinkPartition));
+
+		partition->number = reader->partitions[i].number;
+		partition->earliest = reader->partitions[i].earliest;
+		partition->latest = reader->partitions[i].latest;
+		partitions = lappend(partitions, partition);
+	}
+	link_kafka_close_reader(&reader->base);
+	return partitions;
 }
 
 /* The position moved to 'next': is the partition through? */

@@ -1,0 +1,351 @@
+/*-------------------------------------------------------------------------
+ *
+ * batch.c
+ *	  One transaction of a pipeline: work is taken, its rows are inserted, and the
+ *	  work is marked as done.
+ *
+ * Three roles are at work (SECURITY 28).  The link is read as the pipeline's owner,
+ * who is the session user.  Whatever SQL there is (the target's triggers, defaults
+ * and constraints, the pipeline's own expressions) runs as the target's owner, in a
+ * security-restricted operation, deferred triggers included: the transaction ends
+ * within it.  Our own tables are written as the bootstrap superuser.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "catalog/json.h"
+
+#include "access/sysattr.h"
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "pgstat.h"
+#include "storage/latch.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "catalog/privileges.h"
+#include "catalog/use.h"
+#include "errors.h"
+#include "guc.h"
+#include "pipeline/engine.h"
+#include "transfer/listed.h"
+
+/*
+ * What the pipeline says.
+ */
+
+static Node *
+option_value(struct json_object *value)
+{
+	List	   *names = NIL;
+
+	switch (json_object_get_type(value))
+	{
+		case json_type_boolean:
+			return (Node *) makeBoolean(json_object_get_boolean(value));
+		case json_type_int:
+		case json_type_double:
+			/* as the grammar has numbers that do not fit an integer */
+			return (Node *) makeFloat(pstrdup(json_object_get_string(value)));
+		case json_type_array:
+			for (size_t i = 0; i < json_object_array_length(value); i++)
+				names = lappend(names, makeString(pstrdup(json_object_get_string(json_object_array_get_idx(value, i)))));
+			return (Node *) names;
+		default:
+			return (Node *) makeString(pstrdup(json_object_get_string(value)));
+	}
+}
+
+List *
+link_batch_options(const LinkPipeline *pipeline)
+{
+	struct json_object *options = link_json_parse("options", pipeline->options, strlen(pipeline->options));
+	List	   *result = NIL;
+
+	json_object_object_foreach(options, name, value)
+		if (value)
+			result = lappend(result, makeDefElem(pstrdup(name), option_value(value), -1));
+	if (pipeline->where_clause)
+		result = lappend(result, makeDefElem("where", (Node *) makeString(pipeline->where_clause), -1));
+	return result;
+}
+
+/*
+ * Rights.
+ */
+
+static void
+refuse(const LinkPipeline *pipeline, Oid role, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+			 errmsg("pipeline \"%s\" may not load into \"%s\"", pipeline->name, get_rel_name(pipeline->table)),
+			 errdetail("Its owner \"%s\" %s.", GetUserNameFromId(role, true), what)));
+}
+
+static Oid
+table_owner(const LinkPipeline *pipeline)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(pipeline->table));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the table of pipeline \"%s\" does not exist", pipeline->name)));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* May the pipeline's owner insert into the columns that it loads? */
+static bool
+may_insert(const LinkPipeline *pipeline, List *columns)
+{
+	ListCell   *lc;
+
+	if (pg_class_aclcheck(pipeline->table, pipeline->owner, ACL_INSERT) == ACLCHECK_OK)
+		return true;
+	if (columns == NIL)
+		return pg_attribute_aclcheck_all(pipeline->table, pipeline->owner, ACL_INSERT, ACLMASK_ALL) == ACLCHECK_OK;
+	foreach(lc, columns)
+	{
+		AttrNumber	column = get_attnum(pipeline->table, lfirst(lc));
+
+		/* what is not there is said by whoever loads */
+		if (column != InvalidAttrNumber &&
+			pg_attribute_aclcheck(pipeline->table, column, pipeline->owner, ACL_INSERT) != ACLCHECK_OK)
+			return false;
+	}
+	return true;
+}
+
+static void
+check_rights(const LinkPipeline *pipeline, List *columns)
+{
+	Oid			owner = table_owner(pipeline);
+
+	if (superuser_arg(pipeline->owner) && !superuser_arg(owner))
+		refuse(pipeline, pipeline->owner, "is a superuser, and the owner of the table is none");
+	link_check_can_set_role(pipeline->owner, owner);
+	if (!may_insert(pipeline, columns))
+		refuse(pipeline, pipeline->owner, "does not hold INSERT");
+	if (check_enable_rls(pipeline->table, pipeline->owner, true) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("pipelines do not support row-level security")));
+}
+
+void
+link_batch_check_target(const LinkPipeline *pipeline)
+{
+	check_rights(pipeline, NIL);
+}
+
+/*
+ * Loading.
+ */
+
+/* Columns of the list of fields, which is one of names alone. */
+static List *
+plain_columns(const LinkPipeline *pipeline)
+{
+	struct json_object *list;
+	List	   *columns = NIL;
+
+	if (pipeline->fields == NULL)
+		return NIL;
+	list = json_tokener_parse(pipeline->fields);
+	for (size_t i = 0; list && i < json_object_array_length(list); i++)
+		columns = lappend(columns, pstrdup(json_object_get_string(json_object_array_get_idx(list, i))));
+	json_object_put(list);
+	return columns;
+}
+
+/* What waits for the end of the transaction is done now, where it has no more rights than its table's owner. */
+static void
+fire_deferred_triggers(void)
+{
+	ConstraintsSetStmt *all = makeNode(ConstraintsSetStmt);
+
+	AfterTriggerSetState(all);
+}
+
+static void
+set_search_path(const char *search_path)
+{
+	(void) set_config_option("search_path", search_path, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* As the target's owner, who is so from now on. */
+static List *
+load(const LinkPipeline *pipeline, LinkWork *work, LinkSession *session, List *columns)
+{
+	LinkListed	listed = {pipeline->path, pipeline->table, columns, NIL, &work->at, &work->line};
+	int			guc_level = NewGUCNestLevel();
+	List	   *results;
+
+	set_search_path(pipeline->search_path);
+	listed.options = link_batch_options(pipeline);
+	results = link_import_listed(session, work->objects, &listed);
+	fire_deferred_triggers();
+
+	/* also what user code has set meanwhile */
+	AtEOXact_GUC(false, guc_level);
+	return results;
+}
+
+/* For tests: the rows are there, and nothing is committed. */
+static void
+pause_if_told(const LinkPipeline *pipeline)
+{
+	TimestampTz end = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), link_pipeline_pause);
+
+	if (link_pipeline_pause == 0)
+		return;
+	pgstat_report_activity(STATE_RUNNING, "pause before commit");
+	while (GetCurrentTimestamp() < end)
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 100, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/* Is it still to be done?  The lock keeps it so until the end of the transaction. */
+static void
+look_again(const LinkPipeline *pipeline, bool foreground)
+{
+	LinkPipeline *now;
+
+	link_lock_pipeline_shared(pipeline->id);
+	now = link_pipeline_by_id(pipeline->id);
+	if (now == NULL || (!foreground && !link_pipeline_runs(now)))
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("pipeline \"%s\" was stopped", pipeline->name)));
+}
+
+static uint64
+do_work(const LinkPipeline *pipeline, LinkWork *work, bool foreground, TimestampTz started)
+{
+	List	   *columns = plain_columns(pipeline);
+	LinkRow    *link = link_lookup_id(pipeline->link_id, LINK_ACL_READ);
+	LinkSession *session;
+	List	   *results;
+	ListCell   *lc;
+	uint64		rows = 0;
+	uint64		bytes = 0;
+	Oid			user;
+	int			context;
+
+	check_rights(pipeline, columns);
+	session = link_open(link);
+	session->whole_ranges = true;
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(table_owner(pipeline),
+						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	results = load(pipeline, work, session, columns);
+	link_close(session);
+	foreach(lc, results)
+	{
+		rows += ((LinkObjectResult *) lfirst(lc))->rows;
+		bytes += ((LinkObjectResult *) lfirst(lc))->bytes;
+	}
+	link_work_done(pipeline, work, rows, bytes, started);
+	pause_if_told(pipeline);
+	look_again(pipeline, foreground);
+	return rows;
+}
+
+/*
+ * The transaction.
+ */
+
+static LinkPipeline *
+runnable(int64 id, bool foreground)
+{
+	LinkPipeline *pipeline = link_pipelines_enabled ? link_pipeline_by_id(id) : NULL;
+
+	if (pipeline == NULL || (!foreground && !link_pipeline_runs(pipeline)))
+		return NULL;
+
+	/* another owner has workers of another session */
+	return pipeline->owner == GetSessionUserId() ? pipeline : NULL;
+}
+
+/* The batch failed, and its transaction is still there. */
+static LinkBatchOutcome
+give_up(const LinkPipeline *pipeline, const LinkWork *work, MemoryContext context, TimestampTz started)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	AbortCurrentTransaction();
+	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || pipeline == NULL)
+		return LINK_BATCH_NONE;
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	MemoryContextSwitchTo(context);
+	link_work_failed(pipeline, work, error, started);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	return LINK_BATCH_FAILED;
+}
+
+LinkBatchOutcome
+link_batch(int64 pipeline_id, bool foreground, uint64 *rows)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(caller, "link pipeline batch", ALLOCSET_DEFAULT_SIZES);
+	TimestampTz started = GetCurrentTimestamp();
+	LinkPipeline *volatile pipeline = NULL;
+	LinkWork   *work = MemoryContextAllocZero(context, sizeof(LinkWork));
+	volatile LinkBatchOutcome outcome = LINK_BATCH_NONE;
+	Oid			user;
+	int			sec_context;
+
+	GetUserIdAndSecContext(&user, &sec_context);
+	*rows = 0;
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	PG_TRY();
+	{
+		PushActiveSnapshot(GetTransactionSnapshot());
+		MemoryContextSwitchTo(context);
+		pipeline = runnable(pipeline_id, foreground);
+		if (pipeline && link_work_claim(pipeline, work))
+		{
+			outcome = LINK_BATCH_DONE;
+			LINK_USE_BEGIN(LINK_VERB_LOAD_DATA, pipeline->path);
+			{
+				*rows = do_work(pipeline, work, foreground, started);
+			}
+			LINK_USE_END();
+		}
+		PopActiveSnapshot();
+		CommitTransactionCommand();
+		SetUserIdAndSecContext(user, sec_context);
+	}
+	PG_CATCH();
+	{
+		outcome = give_up(pipeline, work, context, started);
+		*rows = 0;
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return outcome;
+}

@@ -1,0 +1,164 @@
+/*-------------------------------------------------------------------------
+ *
+ * engine.h
+ *	  Inside the engine of pipelines.
+ *
+ * launcher -> scheduler -> worker are processes; a worker does batches (batch.c);
+ * work.c has what was found, claimed and done in tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_PIPELINE_ENGINE_H
+#define LINK_PIPELINE_ENGINE_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "postmaster/bgworker.h"
+#include "utils/elog.h"
+#include "utils/timestamp.h"
+
+#include "catalog/pipelines.h"
+#include "provider/provider.h"
+#include "transfer/transfer.h"
+
+/* ---- work.c ---- */
+
+/* What one transaction loads: objects, or a range of one partition. */
+typedef struct LinkWork
+{
+	bool		stream;
+	List	   *objects;		/* of LinkObject: path and size */
+	int32		partition;		/* of a stream */
+	int64		to;				/* of a stream: its cursor, once this is loaded */
+	int			at;				/* the object that is in work */
+	uint64		line;			/* of it, where something failed */
+} LinkWork;
+
+/* How much is to be done: what any worker may take now, up to some number. */
+typedef struct LinkWorkLeft
+{
+	int			pieces;
+	TimestampTz retry_at;		/* DT_NOEND, or when more may be taken */
+} LinkWorkLeft;
+
+/* The current user is the bootstrap superuser from the one to the other, with a safe search_path. */
+typedef struct LinkElevated
+{
+	Oid			user;
+	int			context;
+	int			guc_level;
+} LinkElevated;
+extern void link_elevate(LinkElevated *saved);
+extern void link_unelevate(const LinkElevated *saved);
+
+/* All of these write below 'link' as the bootstrap superuser, whoever calls. */
+
+/* Look at the provider, with the rights of the pipeline's owner. */
+extern void link_work_find(const LinkPipeline *pipeline);
+extern LinkWorkLeft link_work_left(const LinkPipeline *pipeline);
+
+/*
+ * Take what nobody else has, until the end of the transaction; false if there is
+ * none.  'work' is in the current memory context.
+ */
+extern bool link_work_claim(const LinkPipeline *pipeline, LinkWork *work);
+
+/* In the transaction that holds the rows. */
+extern void link_work_done(const LinkPipeline *pipeline, const LinkWork *work, uint64 rows, uint64 bytes,
+						   TimestampTz started);
+
+/*
+ * In a transaction of its own, after that of the work is gone: count the attempt,
+ * and decide what becomes of the object or the range, or of the pipeline.  'work'
+ * NULL: no work was the reason.
+ */
+extern void link_work_failed(const LinkPipeline *pipeline, const LinkWork *work, const ErrorData *error,
+							 TimestampTz started);
+
+/* Errors that no other attempt can do better: of rights, names, statements. */
+extern bool link_work_hopeless(int sqlstate);
+
+/* The pipeline ends in state Error; a row of pipeline_error and a line of the log say why. */
+extern void link_work_stop(const LinkPipeline *pipeline, const ErrorData *error);
+
+/* Topics: to the first message, or behind the last. */
+extern void link_work_seek(const LinkPipeline *pipeline, bool latest);
+
+/* Forget old history. */
+extern void link_work_trim(const LinkPipeline *pipeline);
+
+/* Rows of pipeline_error. */
+typedef struct LinkWorkError
+{
+	const char *kind;
+	int64		batch;			/* 0: none */
+	const char *source;			/* or NULL */
+	int64		position;		/* 0: unknown */
+	const char *raw;			/* or NULL */
+} LinkWorkError;
+extern void link_work_record(const LinkPipeline *pipeline, const LinkWorkError *where, const ErrorData *error);
+
+/* ---- batch.c ---- */
+
+typedef enum LinkBatchOutcome
+{
+	LINK_BATCH_NONE,			/* there was no work, or the pipeline does not run any more */
+	LINK_BATCH_DONE,
+	LINK_BATCH_FAILED			/* which is recorded */
+} LinkBatchOutcome;
+
+/* One transaction that takes work and does it.  Called outside of any; does not throw what the batch does. */
+extern LinkBatchOutcome link_batch(int64 pipeline_id, bool foreground, uint64 *rows);
+
+/* Throws 42501 if the pipeline's owner may not do this. */
+extern void link_batch_check_target(const LinkPipeline *pipeline);
+
+/* The format options as transfer.h has them, columns that are loaded as they come. */
+extern List *link_batch_options(const LinkPipeline *pipeline);
+
+/* ---- process.c ---- */
+
+typedef enum LinkProcessKind
+{
+	LINK_PROCESS_LAUNCHER,
+	LINK_PROCESS_SCHEDULER,
+	LINK_PROCESS_WORKER
+} LinkProcessKind;
+
+/* What a process is told when it is made: bgw_extra. */
+typedef struct LinkProcessTask
+{
+	Oid			database;
+	Oid			owner;			/* of a worker's pipeline */
+	int64		pipeline;
+	int64		limit;			/* of batches; 0: none */
+	bool		foreground;
+} LinkProcessTask;
+
+/* False if there are too many processes.  Never throws. */
+extern bool link_process_start(LinkProcessKind kind, const LinkProcessTask *task, BackgroundWorkerHandle **handle);
+
+/* For the processes themselves: signals, the connection, settings that no user has a say in. */
+extern LinkProcessTask link_process_begin(LinkProcessKind kind);
+
+/*
+ * Each process of ours holds a lock by which it is found.  Of the launcher and of a
+ * database's scheduler there is one: false if there is one already.
+ */
+extern bool link_process_take_lock(LinkProcessKind kind);
+
+/* Pids of the processes of a database that hold such a lock. */
+extern List *link_process_pids(Oid database);
+
+/* Set the latch of the one launcher (InvalidOid), or scheduler of a database. */
+extern void link_process_poke(LinkProcessKind kind, Oid database);
+
+/* Sleep until the latch is set, or 'ms' have passed (-1: never mind).  Reads changed parameters. */
+extern void link_process_sleep(long ms, const char *event);
+
+extern PGDLLEXPORT void link_launcher_main(Datum arg);
+extern PGDLLEXPORT void link_scheduler_main(Datum arg);
+extern PGDLLEXPORT void link_worker_main(Datum arg);
+
+#endif							/* LINK_PIPELINE_ENGINE_H */

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * listed.h
+ *	  Loading objects that the caller knows, of a link that it has opened.
+ *
+ * For pipelines: the link was opened as one role, and the current user may be
+ * another, whose rights on the table count, in a security-restricted operation.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_LISTED_H
+#define LINK_LISTED_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+#include "provider/provider.h"
+#include "transfer/transfer.h"
+
+typedef struct LinkListed
+{
+	const char *path;			/* that named them, for the codec and messages */
+	Oid			target;
+	List	   *columns;		/* char *; NIL: all */
+	List	   *options;		/* DefElem, see transfer.h */
+	int		   *at;				/* set to the number of the object in work */
+	uint64	   *line;			/* set to its line, when something fails */
+} LinkListed;
+
+/* 'objects': LinkObject *.  List of LinkObjectResult *. */
+extern List *link_import_listed(LinkSession *session, List *objects, const LinkListed *listed);
+
+#endif							/* LINK_LISTED_H */
