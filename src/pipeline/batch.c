@@ -14,8 +14,6 @@
  */
 #include "compat.h"
 
-#include "catalog/json.h"
-
 #include "access/sysattr.h"
 #include "access/xact.h"
 #include "commands/trigger.h"
@@ -36,48 +34,9 @@
 #include "catalog/use.h"
 #include "errors.h"
 #include "guc.h"
+#include "pipeline/clauses.h"
 #include "pipeline/engine.h"
 #include "transfer/listed.h"
-
-/*
- * What the pipeline says.
- */
-
-static Node *
-option_value(struct json_object *value)
-{
-	List	   *names = NIL;
-
-	switch (json_object_get_type(value))
-	{
-		case json_type_boolean:
-			return (Node *) makeBoolean(json_object_get_boolean(value));
-		case json_type_int:
-		case json_type_double:
-			/* as the grammar has numbers that do not fit an integer */
-			return (Node *) makeFloat(pstrdup(json_object_get_string(value)));
-		case json_type_array:
-			for (size_t i = 0; i < json_object_array_length(value); i++)
-				names = lappend(names, makeString(pstrdup(json_object_get_string(json_object_array_get_idx(value, i)))));
-			return (Node *) names;
-		default:
-			return (Node *) makeString(pstrdup(json_object_get_string(value)));
-	}
-}
-
-List *
-link_batch_options(const LinkPipeline *pipeline)
-{
-	struct json_object *options = link_json_parse("options", pipeline->options, strlen(pipeline->options));
-	List	   *result = NIL;
-
-	json_object_object_foreach(options, name, value)
-		if (value)
-			result = lappend(result, makeDefElem(pstrdup(name), option_value(value), -1));
-	if (pipeline->where_clause)
-		result = lappend(result, makeDefElem("where", (Node *) makeString(pipeline->where_clause), -1));
-	return result;
-}
 
 /*
  * Rights.
@@ -155,19 +114,20 @@ link_batch_check_target(const LinkPipeline *pipeline)
  * Loading.
  */
 
-/* Columns of the list of fields, which is one of names alone. */
+/* Columns that are loaded, as char *; NIL: all. */
 static List *
-plain_columns(const LinkPipeline *pipeline)
+loaded_columns(const LinkPipeline *pipeline)
 {
-	struct json_object *list;
 	List	   *columns = NIL;
+	ListCell   *lc;
 
-	if (pipeline->fields == NULL)
-		return NIL;
-	list = json_tokener_parse(pipeline->fields);
-	for (size_t i = 0; list && i < json_object_array_length(list); i++)
-		columns = lappend(columns, pstrdup(json_object_get_string(json_object_array_get_idx(list, i))));
-	json_object_put(list);
+	foreach(lc, link_fields_from_json(pipeline->fields))
+	{
+		LinkPipelineField *field = lfirst(lc);
+
+		if (!link_field_is_variable(field))
+			columns = lappend(columns, field->name);
+	}
 	return columns;
 }
 
@@ -180,13 +140,6 @@ fire_deferred_triggers(void)
 	AfterTriggerSetState(all);
 }
 
-static void
-set_search_path(const char *search_path)
-{
-	(void) set_config_option("search_path", search_path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-}
-
 /* As the target's owner, who is so from now on. */
 static List *
 load(const LinkPipeline *pipeline, LinkWork *work, LinkSession *session, List *columns)
@@ -195,8 +148,8 @@ load(const LinkPipeline *pipeline, LinkWork *work, LinkSession *session, List *c
 	int			guc_level = NewGUCNestLevel();
 	List	   *results;
 
-	set_search_path(pipeline->search_path);
-	listed.options = link_batch_options(pipeline);
+	link_pipeline_set_path(pipeline);
+	listed.options = link_format_options_from_json(pipeline->options);
 	results = link_import_listed(session, work->objects, &listed);
 	fire_deferred_triggers();
 
@@ -239,7 +192,7 @@ look_again(const LinkPipeline *pipeline, bool foreground)
 static uint64
 do_work(const LinkPipeline *pipeline, LinkWork *work, bool foreground, TimestampTz started)
 {
-	List	   *columns = plain_columns(pipeline);
+	List	   *columns = loaded_columns(pipeline);
 	LinkRow    *link = link_lookup_id(pipeline->link_id, LINK_ACL_READ);
 	LinkSession *session;
 	List	   *results;

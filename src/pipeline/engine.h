@@ -114,9 +114,6 @@ extern LinkBatchOutcome link_batch(int64 pipeline_id, bool foreground, uint64 *r
 /* Throws 42501 if the pipeline's owner may not do this. */
 extern void link_batch_check_target(const LinkPipeline *pipeline);
 
-/* The format options as transfer.h has them, columns that are loaded as they come. */
-extern List *link_batch_options(const LinkPipeline *pipeline);
-
 /* ---- process.c ---- */
 
 typedef enum LinkProcessKind
