@@ -107,4 +107,7 @@
  */
 #define LINK_RECHECK_INTERVAL 5000
 
+/* ms between two looks for work: a pipeline that rests for longer than a day is a cron job. */
+#define LINK_MAX_BATCH_INTERVAL (24 * 60 * 60 * 1000)
+
 #endif							/* LINK_BOUNDS_H */

@@ -49,17 +49,22 @@
 	pg_namespace_aclcheck(nspid, roleid, mode)
 #define link_database_aclcheck(dbid, roleid, mode) \
 	pg_database_aclcheck(dbid, roleid, mode)
+#define link_procedure_aclcheck(procid, roleid, mode) \
+	pg_proc_aclcheck(procid, roleid, mode)
 #define link_database_ownercheck(dbid, roleid) pg_database_ownercheck(dbid, roleid)
 #define link_extension_ownercheck(extid, roleid) pg_extension_ownercheck(extid, roleid)
 #else
 #include "catalog/pg_extension.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 
 #define link_namespace_aclcheck(nspid, roleid, mode) \
 	object_aclcheck(NamespaceRelationId, nspid, roleid, mode)
 #define link_database_aclcheck(dbid, roleid, mode) \
 	object_aclcheck(DatabaseRelationId, dbid, roleid, mode)
+#define link_procedure_aclcheck(procid, roleid, mode) \
+	object_aclcheck(ProcedureRelationId, procid, roleid, mode)
 #define link_database_ownercheck(dbid, roleid) object_ownercheck(DatabaseRelationId, dbid, roleid)
 #define link_extension_ownercheck(extid, roleid) object_ownercheck(ExtensionRelationId, extid, roleid)
 #endif
@@ -74,8 +79,10 @@
 /* May 'member' become 'role'?  16 told membership and SET ROLE apart. */
 #if PG_VERSION_NUM >= 160000
 #define link_check_can_set_role(member, role) check_can_set_role(member, role)
+#define link_can_set_role(member, role) member_can_set_role(member, role)
 #else
 #define link_check_can_set_role(member, role) check_is_member_of_role(member, role)
+#define link_can_set_role(member, role) is_member_of_role(member, role)
 #endif
 
 /* Named wait events for extensions came with 17; before it there is one for all. */

@@ -14,6 +14,7 @@
 
 #include "catalog/ddl.h"
 #include "catalog/ddl_internal.h"
+#include "catalog/pipelines.h"
 #include "catalog/roles.h"
 #include "catalog/tables.h"
 #include "catalog/use.h"
@@ -155,6 +156,22 @@ reassign(int64 id, Oid old_role, Oid new_role)
 	LINK_USE_END();
 }
 
+/* What the new owner may not do stops it, at its next batch. */
+static void
+reassign_pipeline(int64 id, Oid old_role, Oid new_role)
+{
+	LinkPipeline *pipeline;
+
+	link_lock_pipeline(id);
+	pipeline = link_pipeline_by_id(id);
+	if (pipeline == NULL || pipeline->owner != old_role || old_role == new_role)
+		return;
+	link_anchor_add(new_role);
+	pipeline->owner = new_role;
+	link_pipeline_update(pipeline);
+	link_anchor_release(old_role);
+}
+
 void
 link_reassign_owned(List *old_roles, Oid new_role)
 {
@@ -175,16 +192,51 @@ link_reassign_owned(List *old_roles, Oid new_role)
 
 	foreach(lc, old_roles)
 	{
-		ListCell   *link;
+		ListCell   *cell;
 
-		foreach(link, link_rows(NULL, lfirst_oid(lc)))
-			reassign(((LinkRow *) lfirst(link))->id, lfirst_oid(lc), new_role);
+		foreach(cell, link_rows(NULL, lfirst_oid(lc)))
+			reassign(((LinkRow *) lfirst(cell))->id, lfirst_oid(lc), new_role);
+		foreach(cell, link_pipelines(0, lfirst_oid(lc)))
+			reassign_pipeline(((LinkPipeline *) lfirst(cell))->id, lfirst_oid(lc), new_role);
+	}
+}
+
+void
+link_refuse_pipelines(const LinkRow *row)
+{
+	StringInfoData detail;
+	ListCell   *lc;
+
+	initStringInfo(&detail);
+	foreach(lc, link_pipelines(row->id, InvalidOid))
+		appendStringInfo(&detail, "%spipeline %s depends on link %s", detail.len > 0 ? "\n" : "",
+						 quote_identifier(((LinkPipeline *) lfirst(lc))->name), link_qualified_name(row));
+	if (detail.len > 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop link %s because pipelines depend on it", link_qualified_name(row)),
+				 errdetail_internal("%s", detail.data),
+				 errhint("Use DROP ... CASCADE to drop the dependent objects too.")));
+}
+
+void
+link_remove_pipelines(List *pipelines)
+{
+	ListCell   *lc;
+
+	foreach(lc, pipelines)
+	{
+		LinkPipeline *pipeline = lfirst(lc);
+
+		ereport(NOTICE, (errmsg("drop cascades to pipeline %s", quote_identifier(pipeline->name))));
+		link_pipeline_delete(pipeline);
 	}
 }
 
 static void
 remove_row(const LinkRow *row)
 {
+	link_remove_pipelines(link_pipelines(row->id, InvalidOid));
 	link_remove_grants(link_grants_at(row->id, ""));
 	link_table_delete(LINK_TABLE, (ItemPointer) &row->tid);
 	link_anchor_release(row->owner);
@@ -207,15 +259,18 @@ link_drop(const LinkName *name, bool if_exists, bool cascade)
 	LINK_USE_BEGIN(LINK_VERB_DROP_LINK, NULL);
 	{
 		link_prevent_write("DROP LINK");
-
-		/* nothing depends on links yet but their grants, which go with them */
-		(void) cascade;
 		if (if_exists && link_lookup_missing_ok(name, LINK_ACL_DROP) == NULL)
 			ereport(NOTICE,
 					(errmsg("link %s does not exist, skipping",
 							name->namespace ? quote_qualified_identifier(name->namespace, name->name) : quote_identifier(name->name))));
 		else
-			remove_row(link_lock_row(name, LINK_ACL_DROP));
+		{
+			LinkRow    *row = link_lock_row(name, LINK_ACL_DROP);
+
+			if (!cascade)
+				link_refuse_pipelines(row);
+			remove_row(row);
+		}
 	}
 	LINK_USE_END();
 }

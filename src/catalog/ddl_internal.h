@@ -38,7 +38,13 @@ extern void link_update_row(const LinkRow *row, Datum *values, bool *nulls, bool
 /* True if no link of this database has credentials: then a first key ring may be made. */
 extern bool link_nothing_sealed(void);
 
-/* Remove a link, its grants, and the anchors that held only it: a DROP LINK of its own in the log. */
+/* 2BP01 if pipelines depend on the link: their names in the detail. */
+extern void link_refuse_pipelines(const LinkRow *row);
+
+/* Remove pipelines, with a NOTICE for each.  List of LinkPipeline *. */
+extern void link_remove_pipelines(List *pipelines);
+
+/* Remove a link, its grants and pipelines, and the anchors that held only it: a DROP LINK of its own in the log. */
 extern void link_remove_row(const LinkRow *row);
 
 /* Remove rows of link.privilege, then release the anchors of their roles.  List of LinkGrant *. */

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * events.c
- *	  Links follow what happens to their schemas and roles; and nobody writes
- *	  their tables behind our back.
+ *	  Links follow what happens to their schemas and roles, pipelines what
+ *	  happens to their targets; and nobody writes their tables behind our back.
  *
  * DROP SCHEMA, ALTER SCHEMA RENAME and DROP OWNED come by event triggers, which
  * work without preload; REASSIGN OWNED fires none and needs our hook, so it is
@@ -16,7 +16,9 @@
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_namespace.h"
+#include "catalog/pg_proc.h"
 #include "commands/event_trigger.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
@@ -31,6 +33,7 @@
 #include "catalog/ddl.h"
 #include "catalog/ddl_internal.h"
 #include "catalog/events.h"
+#include "catalog/pipelines.h"
 #include "catalog/roles.h"
 #include "catalog/tables.h"
 #include "errors.h"
@@ -58,10 +61,36 @@ names_nobody(HeapTuple tuple, TupleDesc desc, AttrNumber column)
 }
 
 /*
- * A row that a superuser restores: what our own code keeps true is made true.
- * False if it is to be passed over.
+ * It arrives stopped: what it was loading from may be loaded by the server that
+ * the dump is of (SECURITY 28).
  */
-static bool
+static HeapTuple
+recheck_pipeline(HeapTuple tuple, TupleDesc desc)
+{
+	LinkPipeline *pipeline = link_pipeline_from_tuple(tuple, desc);
+	bool		isnull;
+	Datum		folded = heap_getattr(tuple, PIPELINE_COL_FOLDED_NAME, desc, &isnull);
+	int			columns[] = {PIPELINE_COL_STATE, PIPELINE_COL_ERROR, PIPELINE_COL_SYSTEM_IDENTIFIER,
+	PIPELINE_COL_DATABASE};
+	Datum		values[] = {CStringGetTextDatum(link_pipeline_state_name(LINK_PIPELINE_STOPPED)), (Datum) 0,
+	Int64GetDatum(0), ObjectIdGetDatum(InvalidOid)};
+	bool		nulls[] = {false, true, false, false};
+
+	if (strcmp(link_fold_name(pipeline->name), NameStr(*DatumGetName(folded))) != 0 ||
+		OidIsValid(pipeline->table) == (pipeline->signature != NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_CHECK_VIOLATION),
+				 errmsg("row of link.pipeline is not one that CREATE PIPELINE makes"),
+				 errdetail("The pipeline is \"%s\".", pipeline->name)));
+	link_anchor_add(pipeline->owner);
+	return heap_modify_tuple_by_cols(tuple, desc, lengthof(columns), columns, values, nulls);
+}
+
+/*
+ * A row that a superuser restores: what our own code keeps true is made true.
+ * NULL if it is to be passed over.
+ */
+static HeapTuple
 recheck_row(Relation rel, HeapTuple tuple)
 {
 	TupleDesc	desc = RelationGetDescr(rel);
@@ -91,15 +120,17 @@ recheck_row(Relation rel, HeapTuple tuple)
 		/* it grants nothing, and two of them would be the same row and fail the restore */
 		if (names_nobody(tuple, desc, PRIVILEGE_COL_GRANTEE) ||
 			names_nobody(tuple, desc, PRIVILEGE_COL_GRANTOR))
-			return false;
+			return NULL;
 		link_anchor_add(DatumGetObjectId(heap_getattr(tuple, PRIVILEGE_COL_GRANTEE, desc, &isnull)));
 		link_anchor_add(DatumGetObjectId(heap_getattr(tuple, PRIVILEGE_COL_GRANTOR, desc, &isnull)));
 	}
-	else
+	else if (strcmp(RelationGetRelationName(rel), PIPELINE_TABLE) == 0)
+		return recheck_pipeline(tuple, desc);
+	else if (strcmp(RelationGetRelationName(rel), ANCHOR_TABLE) == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("relation \"%s\" stays empty", RelationGetRelationName(rel))));
-	return true;
+	return tuple;
 }
 
 Datum
@@ -136,8 +167,8 @@ link_guard(PG_FUNCTION_ARGS)
 				 errhint("Use DELETE.")));
 
 	tuple = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event) ? trigger->tg_newtuple : trigger->tg_trigtuple;
-	if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event) && !recheck_row(trigger->tg_relation, tuple))
-		return PointerGetDatum(NULL);
+	if (!TRIGGER_FIRED_BY_DELETE(trigger->tg_event))
+		tuple = recheck_row(trigger->tg_relation, tuple);
 	return PointerGetDatum(tuple);
 }
 
@@ -158,34 +189,101 @@ installed(void)
 	return OidIsValid(extension) && OidIsValid(schema) &&
 		getExtensionOfObject(NamespaceRelationId, schema) == extension &&
 		OidIsValid(get_relname_relid(LINK_TABLE, schema)) &&
-		OidIsValid(get_relname_relid(PRIVILEGE_TABLE, schema));
+		OidIsValid(get_relname_relid(PRIVILEGE_TABLE, schema)) &&
+		OidIsValid(get_relname_relid(PIPELINE_TABLE, schema));
 }
 
-/* Names of the schemas that the command has dropped. */
-static List *
-dropped_schemas(void)
+/* What a command has dropped, as far as it concerns us: schemas, relations, functions. */
+typedef struct Dropped
 {
-	List	   *names = NIL;
+	Oid			class;
+	Oid			oid;
+	char	   *name;			/* of a schema */
+	char	   *identity;		/* with all names qualified */
+} Dropped;
+
+static List *
+dropped_objects(void)
+{
+	List	   *objects = NIL;
 	MemoryContext caller = CurrentMemoryContext;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	if (SPI_execute("SELECT object_name FROM pg_catalog.pg_event_trigger_dropped_objects() "
-					"WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass",
+	if (SPI_execute("SELECT classid, objid, object_name, object_identity "
+					"FROM pg_catalog.pg_event_trigger_dropped_objects() "
+					"WHERE objsubid OPERATOR(pg_catalog.=) 0 AND classid IN ('pg_catalog.pg_namespace'::pg_catalog.regclass, "
+					"'pg_catalog.pg_class'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass)",
 					true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the dropped objects");
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		char	   *name = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-
+		HeapTuple	tuple = SPI_tuptable->vals[i];
+		TupleDesc	desc = SPI_tuptable->tupdesc;
 		MemoryContext spi = MemoryContextSwitchTo(caller);
+		Dropped    *object = palloc0(sizeof(Dropped));
+		bool		isnull;
 
-		if (name)
-			names = lappend(names, pstrdup(name));
+		object->class = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
+		object->oid = DatumGetObjectId(SPI_getbinval(tuple, desc, 2, &isnull));
+		object->name = SPI_getvalue(tuple, desc, 3);
+		object->identity = SPI_getvalue(tuple, desc, 4);
+		objects = lappend(objects, object);
 		MemoryContextSwitchTo(spi);
 	}
 	SPI_finish();
-	return names;
+	return objects;
+}
+
+/* Pipelines that load into the table or call the procedure. */
+static List *
+pipelines_into(const Dropped *object)
+{
+	List	   *found = NIL;
+	LinkScan	scan;
+	HeapTuple	tuple;
+	ScanKeyData key;
+
+	if (object->class == RelationRelationId)
+	{
+		link_key_oid(&key, PIPELINE_COL_TABLE, object->oid);
+		link_scan_begin(&scan, PIPELINE_TABLE, PIPELINE_TABLE_INDEX, 1, &key);
+	}
+	else
+		link_scan_begin(&scan, PIPELINE_TABLE, NULL, 0, NULL);
+	while (HeapTupleIsValid(tuple = link_scan_next(&scan)))
+	{
+		LinkPipeline *pipeline = link_pipeline_from_tuple(tuple, RelationGetDescr(scan.rel));
+
+		if (object->class == RelationRelationId ||
+			(pipeline->signature && object->identity && strcmp(pipeline->signature, object->identity) == 0))
+			found = lappend(found, pipeline);
+	}
+	link_scan_end(&scan);
+	return found;
+}
+
+static void
+target_dropped(const Dropped *object, bool restricted)
+{
+	List	   *pipelines = pipelines_into(object);
+	ListCell   *lc;
+
+	if (restricted && pipelines != NIL)
+	{
+		StringInfoData detail;
+
+		initStringInfo(&detail);
+		foreach(lc, pipelines)
+			appendStringInfo(&detail, "%spipeline %s depends on %s", detail.len > 0 ? "\n" : "",
+							 quote_identifier(((LinkPipeline *) lfirst(lc))->name), object->identity);
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("cannot drop %s because pipelines depend on it", object->identity),
+				 errdetail_internal("%s", detail.data),
+				 errhint("Use DROP ... CASCADE to drop the dependent objects too.")));
+	}
+	link_remove_pipelines(pipelines);
 }
 
 static void
@@ -233,8 +331,15 @@ link_on_sql_drop(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	restricted = IsA(event->parsetree, DropStmt) &&
 		((DropStmt *) event->parsetree)->behavior == DROP_RESTRICT;
-	foreach(lc, dropped_schemas())
-		schema_dropped(lfirst(lc), restricted);
+	foreach(lc, dropped_objects())
+	{
+		Dropped    *object = lfirst(lc);
+
+		if (object->class == NamespaceRelationId)
+			schema_dropped(object->name, restricted);
+		else
+			target_dropped(object, restricted);
+	}
 	PG_RETURN_NULL();
 }
 
@@ -266,6 +371,7 @@ owned_dropped(Oid role)
 {
 	ListCell   *lc;
 
+	link_remove_pipelines(link_pipelines(0, role));
 	foreach(lc, link_rows(NULL, role))
 		link_remove_row(lfirst(lc));
 	link_revoke_all(role);

@@ -18,6 +18,7 @@
 
 #include "catalog/links.h"
 #include "catalog/pipelines.h"
+#include "catalog/roles.h"
 #include "catalog/tables.h"
 #include "catalog/targets.h"
 #include "errors.h"
@@ -412,6 +413,7 @@ link_pipeline_delete(const LinkPipeline *pipeline)
 		{PIPELINE_TABLE, PIPELINE_ID_INDEX, PIPELINE_COL_ID},
 	};
 
+	link_lock_pipeline(pipeline->id);
 	for (int i = 0; i < lengthof(parts); i++)
 	{
 		ScanKeyData key;
@@ -419,4 +421,5 @@ link_pipeline_delete(const LinkPipeline *pipeline)
 		link_key_int64(&key, parts[i].column, pipeline->id);
 		link_table_delete_all(parts[i].table, parts[i].index, 1, &key);
 	}
+	link_anchor_release(pipeline->owner);
 }

@@ -405,6 +405,19 @@ outputs(const LinkPipeline *pipeline, Relation target, const Clauses *clauses)
 	return result;
 }
 
+List *
+link_pipeline_target_columns(const LinkPipeline *pipeline, Relation target)
+{
+	Clauses		clauses;
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	parse_clauses(pipeline, &clauses);
+	foreach(lc, outputs(pipeline, target, &clauses))
+		names = lappend(names, makeString(lfirst_node(ResTarget, lc)->name));
+	return names;
+}
+
 /* Its columns may be named with the target's name before them. */
 static SelectStmt *
 select_outputs(List *targets, const char *rows, const char *alias, Node *where)

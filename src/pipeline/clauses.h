@@ -63,6 +63,9 @@ extern bool link_pipeline_is_plain(const LinkPipeline *pipeline);
 /* Names (String) of the fields; without a list the columns that COPY FROM takes by default. */
 extern List *link_pipeline_columns(const LinkPipeline *pipeline, TupleDesc target);
 
+/* Names (String) of the table's columns that are written. */
+extern List *link_pipeline_target_columns(const LinkPipeline *pipeline, Relation target);
+
 /*
  * Of the rows that are read: a column for each field, of the type of the table's
  * column or text for a variable (and for all where there is no table), then those
