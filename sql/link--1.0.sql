@@ -196,8 +196,10 @@ COMMENT ON TABLE link.pipeline_error IS 'what pipelines could not load';
 CREATE TABLE link.role_anchor ();
 COMMENT ON TABLE link.role_anchor IS 'empty: privileges on it keep roles that own or use links from being dropped';
 
-REVOKE ALL ON link.link, link.privilege, link.role_anchor FROM PUBLIC;
-REVOKE ALL ON SEQUENCE link.link_id_seq FROM PUBLIC;
+REVOKE ALL ON link.link, link.privilege, link.role_anchor, link.pipeline, link.pipeline_file,
+	link.pipeline_cursor, link.pipeline_batch, link.pipeline_error FROM PUBLIC;
+REVOKE ALL ON SEQUENCE link.link_id_seq, link.pipeline_id_seq, link.pipeline_batch_id_seq,
+	link.pipeline_error_id_seq FROM PUBLIC;
 
 -- Rows of roles that are gone mean nobody: they are not dumped.
 SELECT pg_catalog.pg_extension_config_dump('link.link',
@@ -205,6 +207,26 @@ SELECT pg_catalog.pg_extension_config_dump('link.link',
 SELECT pg_catalog.pg_extension_config_dump('link.link_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('link.privilege',
 	'WHERE grantee::pg_catalog.oid OPERATOR(pg_catalog.=) 0 OR grantee::pg_catalog.oid IN (SELECT r.oid FROM pg_catalog.pg_roles r)');
+
+-- Nor are pipelines whose target is gone.  What was loaded is not loaded again after a
+-- restore; of how it was loaded only the numbers of batches go on.
+SELECT pg_catalog.pg_extension_config_dump('link.pipeline',
+	'WHERE owner::pg_catalog.oid IN (SELECT r.oid FROM pg_catalog.pg_roles r)
+		AND (target_table::pg_catalog.oid IN (SELECT c.oid FROM pg_catalog.pg_class c)
+			OR pg_catalog.to_regprocedure(target_procedure) IS NOT NULL)');
+SELECT pg_catalog.pg_extension_config_dump('link.pipeline_file',
+	'WHERE pipeline_id IN (SELECT p.id FROM link.pipeline p
+		WHERE p.owner::pg_catalog.oid IN (SELECT r.oid FROM pg_catalog.pg_roles r)
+		AND (p.target_table::pg_catalog.oid IN (SELECT c.oid FROM pg_catalog.pg_class c)
+			OR pg_catalog.to_regprocedure(p.target_procedure) IS NOT NULL))');
+SELECT pg_catalog.pg_extension_config_dump('link.pipeline_cursor',
+	'WHERE pipeline_id IN (SELECT p.id FROM link.pipeline p
+		WHERE p.owner::pg_catalog.oid IN (SELECT r.oid FROM pg_catalog.pg_roles r)
+		AND (p.target_table::pg_catalog.oid IN (SELECT c.oid FROM pg_catalog.pg_class c)
+			OR pg_catalog.to_regprocedure(p.target_procedure) IS NOT NULL))');
+SELECT pg_catalog.pg_extension_config_dump('link.pipeline_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('link.pipeline_batch_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('link.pipeline_error_id_seq', '');
 
 /* Guards: only our code, and a superuser's restore, write these tables. */
 CREATE FUNCTION link.guard() RETURNS pg_catalog.trigger
@@ -222,14 +244,44 @@ CREATE TRIGGER link_guard_row BEFORE INSERT OR UPDATE OR DELETE ON link.role_anc
 	FOR EACH ROW EXECUTE FUNCTION link.guard();
 CREATE TRIGGER link_guard_truncate BEFORE TRUNCATE ON link.role_anchor
 	FOR EACH STATEMENT EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_row BEFORE INSERT OR UPDATE OR DELETE ON link.pipeline
+	FOR EACH ROW EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_truncate BEFORE TRUNCATE ON link.pipeline
+	FOR EACH STATEMENT EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_row BEFORE INSERT OR UPDATE OR DELETE ON link.pipeline_file
+	FOR EACH ROW EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_truncate BEFORE TRUNCATE ON link.pipeline_file
+	FOR EACH STATEMENT EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_row BEFORE INSERT OR UPDATE OR DELETE ON link.pipeline_cursor
+	FOR EACH ROW EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_truncate BEFORE TRUNCATE ON link.pipeline_cursor
+	FOR EACH STATEMENT EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_row BEFORE INSERT OR UPDATE OR DELETE ON link.pipeline_batch
+	FOR EACH ROW EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_truncate BEFORE TRUNCATE ON link.pipeline_batch
+	FOR EACH STATEMENT EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_row BEFORE INSERT OR UPDATE OR DELETE ON link.pipeline_error
+	FOR EACH ROW EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_truncate BEFORE TRUNCATE ON link.pipeline_error
+	FOR EACH STATEMENT EXECUTE FUNCTION link.guard();
 ALTER TABLE link.link ENABLE ALWAYS TRIGGER link_guard_row;
 ALTER TABLE link.link ENABLE ALWAYS TRIGGER link_guard_truncate;
 ALTER TABLE link.privilege ENABLE ALWAYS TRIGGER link_guard_row;
 ALTER TABLE link.privilege ENABLE ALWAYS TRIGGER link_guard_truncate;
 ALTER TABLE link.role_anchor ENABLE ALWAYS TRIGGER link_guard_row;
 ALTER TABLE link.role_anchor ENABLE ALWAYS TRIGGER link_guard_truncate;
+ALTER TABLE link.pipeline ENABLE ALWAYS TRIGGER link_guard_row;
+ALTER TABLE link.pipeline ENABLE ALWAYS TRIGGER link_guard_truncate;
+ALTER TABLE link.pipeline_file ENABLE ALWAYS TRIGGER link_guard_row;
+ALTER TABLE link.pipeline_file ENABLE ALWAYS TRIGGER link_guard_truncate;
+ALTER TABLE link.pipeline_cursor ENABLE ALWAYS TRIGGER link_guard_row;
+ALTER TABLE link.pipeline_cursor ENABLE ALWAYS TRIGGER link_guard_truncate;
+ALTER TABLE link.pipeline_batch ENABLE ALWAYS TRIGGER link_guard_row;
+ALTER TABLE link.pipeline_batch ENABLE ALWAYS TRIGGER link_guard_truncate;
+ALTER TABLE link.pipeline_error ENABLE ALWAYS TRIGGER link_guard_row;
+ALTER TABLE link.pipeline_error ENABLE ALWAYS TRIGGER link_guard_truncate;
 
-/* Links follow their schemas and roles. */
+/* Links follow their schemas and roles, pipelines their targets. */
 CREATE FUNCTION link.on_sql_drop() RETURNS pg_catalog.event_trigger
 	LANGUAGE C AS 'MODULE_PATHNAME', 'link_on_sql_drop';
 CREATE FUNCTION link.on_ddl_command_end() RETURNS pg_catalog.event_trigger
@@ -424,6 +476,155 @@ CREATE FUNCTION link.select_from(link pg_catalog.text, path pg_catalog.text,
 	RETURNS SETOF record
 	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_select_from';
 
+/* ---- pipelines ---- */
+
+CREATE FUNCTION link.create_pipeline(name pg_catalog.text, link pg_catalog.text, path pg_catalog.text,
+		target pg_catalog.regclass DEFAULT NULL, fields pg_catalog.text[] DEFAULT NULL,
+		format pg_catalog.text DEFAULT 'text', compression pg_catalog.text DEFAULT 'auto',
+		header pg_catalog.text DEFAULT 'false', skip pg_catalog.int8 DEFAULT 0,
+		delimiter pg_catalog.text DEFAULT NULL, "null" pg_catalog.text DEFAULT NULL,
+		quote pg_catalog.text DEFAULT NULL, escape pg_catalog.text DEFAULT NULL,
+		force_not_null pg_catalog.text[] DEFAULT NULL, force_null pg_catalog.text[] DEFAULT NULL,
+		encoding pg_catalog.text DEFAULT NULL, "set" pg_catalog.text DEFAULT NULL,
+		"where" pg_catalog.text DEFAULT NULL, on_conflict pg_catalog.text DEFAULT NULL,
+		procedure pg_catalog.regprocedure DEFAULT NULL,
+		batch_interval pg_catalog.int8 DEFAULT 2500, max_partitions pg_catalog.int8 DEFAULT 0,
+		max_retries pg_catalog.int8 DEFAULT 4, max_offsets pg_catalog.int8 DEFAULT 0,
+		skip_errors pg_catalog.text[] DEFAULT '{}', stop_on_error pg_catalog.bool DEFAULT true,
+		or_replace pg_catalog.bool DEFAULT false, if_not_exists pg_catalog.bool DEFAULT false,
+		force pg_catalog.bool DEFAULT false)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_create_pipeline';
+
+CREATE FUNCTION link.alter_pipeline(name pg_catalog.text, batch_interval pg_catalog.int8 DEFAULT NULL,
+		max_partitions pg_catalog.int8 DEFAULT NULL, max_retries pg_catalog.int8 DEFAULT NULL,
+		max_offsets pg_catalog.int8 DEFAULT NULL, skip_errors pg_catalog.text[] DEFAULT NULL,
+		stop_on_error pg_catalog.bool DEFAULT NULL)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_alter_pipeline';
+
+CREATE FUNCTION link.rename_pipeline(name pg_catalog.text, new_name pg_catalog.text)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_rename_pipeline';
+
+CREATE FUNCTION link.set_pipeline_owner(name pg_catalog.text, role pg_catalog.regrole)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_set_pipeline_owner';
+
+CREATE FUNCTION link.drop_pipeline(name pg_catalog.text, if_exists pg_catalog.bool DEFAULT false)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_drop_pipeline';
+
+-- In the foreground it gives the number of rows.
+CREATE FUNCTION link.start_pipeline(name pg_catalog.text, foreground pg_catalog.bool DEFAULT false,
+		batches pg_catalog.int8 DEFAULT 0, if_not_running pg_catalog.bool DEFAULT false)
+	RETURNS pg_catalog.int8
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_start_pipeline';
+
+CREATE FUNCTION link.stop_pipeline(name pg_catalog.text, if_running pg_catalog.bool DEFAULT false)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_stop_pipeline';
+
+CREATE FUNCTION link.start_all_pipelines() RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_start_all_pipelines';
+
+CREATE FUNCTION link.stop_all_pipelines() RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_stop_all_pipelines';
+
+-- What it would load next.
+CREATE FUNCTION link.test_pipeline(name pg_catalog.text, "limit" pg_catalog.int8 DEFAULT 1)
+	RETURNS SETOF pg_catalog.json
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_test_pipeline';
+
+-- 'EARLIEST', 'LATEST' or JSON.
+CREATE FUNCTION link.set_pipeline_offsets(name pg_catalog.text, offsets pg_catalog.text)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_set_pipeline_offsets';
+
+CREATE FUNCTION link.drop_pipeline_file(name pg_catalog.text, path pg_catalog.text)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_drop_pipeline_file';
+
+CREATE FUNCTION link.drop_pipeline_partition(name pg_catalog.text, partition pg_catalog.int4)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_drop_pipeline_partition';
+
+-- Returns how many.
+CREATE FUNCTION link.drop_orphan_files(name pg_catalog.text)
+	RETURNS pg_catalog.int8
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_drop_orphan_files';
+
+CREATE FUNCTION link.clear_pipeline_errors(name pg_catalog.text)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_clear_pipeline_errors';
+
+CREATE FUNCTION link.show_pipelines()
+	RETURNS TABLE (pipeline pg_catalog.text, state pg_catalog.text, scheduled pg_catalog.bool)
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_show_pipelines';
+
+CREATE FUNCTION link.show_create_pipeline(name pg_catalog.text)
+	RETURNS pg_catalog.text
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_show_create_pipeline';
+
+-- Behind the views of the same rows: what the current user may see.
+CREATE FUNCTION link.visible_pipelines(OUT pipeline pg_catalog.text, OUT owner pg_catalog.text,
+		OUT link pg_catalog.text, OUT path pg_catalog.text, OUT target pg_catalog.text,
+		OUT state pg_catalog.text, OUT error pg_catalog.text, OUT pending_files pg_catalog.int8,
+		OUT lag pg_catalog.int8, OUT batch_interval pg_catalog.int4, OUT max_partitions pg_catalog.int4,
+		OUT max_retries pg_catalog.int4, OUT max_offsets pg_catalog.int8,
+		OUT skip_errors pg_catalog.text[], OUT stop_on_error pg_catalog.bool,
+		OUT created_at pg_catalog.timestamptz, OUT altered_at pg_catalog.timestamptz)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_visible_pipelines';
+
+CREATE FUNCTION link.visible_pipeline_files(OUT pipeline pg_catalog.text, OUT path pg_catalog.text,
+		OUT size pg_catalog.int8, OUT last_modified pg_catalog.timestamptz, OUT etag pg_catalog.text,
+		OUT state pg_catalog.text, OUT attempts pg_catalog.int4, OUT retry_at pg_catalog.timestamptz,
+		OUT batch_id pg_catalog.int8)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_visible_pipeline_files';
+
+CREATE FUNCTION link.visible_pipeline_cursors(OUT pipeline pg_catalog.text,
+		OUT partition pg_catalog.int4, OUT next_offset pg_catalog.int8,
+		OUT latest_offset pg_catalog.int8, OUT attempts pg_catalog.int4,
+		OUT retry_at pg_catalog.timestamptz, OUT batch_id pg_catalog.int8)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_visible_pipeline_cursors';
+
+CREATE FUNCTION link.visible_pipeline_batches(OUT batch_id pg_catalog.int8, OUT pipeline pg_catalog.text,
+		OUT state pg_catalog.text, OUT partitions pg_catalog.int4, OUT rows pg_catalog.int8,
+		OUT bytes pg_catalog.int8, OUT started_at pg_catalog.timestamptz, OUT duration_ms pg_catalog.float8)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_visible_pipeline_batches';
+
+-- The raw text of rows is for the pipeline's owner alone.
+CREATE FUNCTION link.visible_pipeline_errors(OUT error_id pg_catalog.int8, OUT pipeline pg_catalog.text,
+		OUT batch_id pg_catalog.int8, OUT kind pg_catalog.text, OUT sqlstate pg_catalog.text,
+		OUT message pg_catalog.text, OUT detail pg_catalog.text, OUT source pg_catalog.text,
+		OUT "position" pg_catalog.int8, OUT raw pg_catalog.text, OUT occurred_at pg_catalog.timestamptz)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_visible_pipeline_errors';
+
+CREATE VIEW link.pipelines WITH (security_barrier) AS
+	SELECT v.pipeline, v.owner, v.link, v.path, v.target, v.state, v.error, v.pending_files, v.lag,
+		v.batch_interval, v.max_partitions, v.max_retries, v.max_offsets, v.skip_errors, v.stop_on_error,
+		v.created_at, v.altered_at
+	FROM link.visible_pipelines() v;
+CREATE VIEW link.pipeline_files WITH (security_barrier) AS
+	SELECT v.pipeline, v.path, v.size, v.last_modified, v.etag, v.state, v.attempts, v.retry_at, v.batch_id
+	FROM link.visible_pipeline_files() v;
+CREATE VIEW link.pipeline_cursors WITH (security_barrier) AS
+	SELECT v.pipeline, v.partition, v.next_offset, v.latest_offset,
+		v.latest_offset OPERATOR(pg_catalog.-) v.next_offset AS lag, v.attempts, v.retry_at, v.batch_id
+	FROM link.visible_pipeline_cursors() v;
+CREATE VIEW link.pipeline_batches WITH (security_barrier) AS
+	SELECT v.pipeline, v.batch_id, v.state, v.partitions, v.rows, v.bytes, v.started_at, v.duration_ms
+	FROM link.visible_pipeline_batches() v;
+CREATE VIEW link.pipeline_errors WITH (security_barrier) AS
+	SELECT v.pipeline, v.error_id, v.batch_id, v.kind, v.sqlstate, v.message, v.detail, v.source,
+		v."position", v.raw, v.occurred_at
+	FROM link.visible_pipeline_errors() v;
+
 /* ---- operating ---- */
 
 CREATE FUNCTION link.status(OUT item pg_catalog.text, OUT value pg_catalog.text)
@@ -468,9 +669,10 @@ CREATE FUNCTION link.reset_stat_links() RETURNS pg_catalog.void
 /* ---- who may call what: nobody, then this list ---- */
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA link FROM PUBLIC;
-REVOKE ALL ON TYPE link.role_ref FROM PUBLIC;
+REVOKE ALL ON TYPE link.role_ref, link.table_ref FROM PUBLIC;
 
-GRANT SELECT ON link.links, link.privileges, link.stat_links TO PUBLIC;
+GRANT SELECT ON link.links, link.privileges, link.stat_links, link.pipelines, link.pipeline_files,
+	link.pipeline_cursors, link.pipeline_batches, link.pipeline_errors TO PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	link.execute(pg_catalog.text),
 	link.create_link(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool),
@@ -504,6 +706,28 @@ GRANT EXECUTE ON FUNCTION
 	link.select_into(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text[], pg_catalog.text, pg_catalog.bool, pg_catalog.int8, pg_catalog.text[], pg_catalog.text, pg_catalog.bool, pg_catalog.int4),
 	link.load_data(pg_catalog.text, pg_catalog.text, pg_catalog.regclass, pg_catalog.text[], pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text[], pg_catalog.text[], pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8),
 	link.select_from(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text[], pg_catalog.text[], pg_catalog.text),
+	link.create_pipeline(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.regclass, pg_catalog.text[], pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text[], pg_catalog.text[], pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.regprocedure, pg_catalog.int8, pg_catalog.int8, pg_catalog.int8, pg_catalog.int8, pg_catalog.text[], pg_catalog.bool, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool),
+	link.alter_pipeline(pg_catalog.text, pg_catalog.int8, pg_catalog.int8, pg_catalog.int8, pg_catalog.int8, pg_catalog.text[], pg_catalog.bool),
+	link.rename_pipeline(pg_catalog.text, pg_catalog.text),
+	link.set_pipeline_owner(pg_catalog.text, pg_catalog.regrole),
+	link.drop_pipeline(pg_catalog.text, pg_catalog.bool),
+	link.start_pipeline(pg_catalog.text, pg_catalog.bool, pg_catalog.int8, pg_catalog.bool),
+	link.stop_pipeline(pg_catalog.text, pg_catalog.bool),
+	link.start_all_pipelines(),
+	link.stop_all_pipelines(),
+	link.test_pipeline(pg_catalog.text, pg_catalog.int8),
+	link.set_pipeline_offsets(pg_catalog.text, pg_catalog.text),
+	link.drop_pipeline_file(pg_catalog.text, pg_catalog.text),
+	link.drop_pipeline_partition(pg_catalog.text, pg_catalog.int4),
+	link.drop_orphan_files(pg_catalog.text),
+	link.clear_pipeline_errors(pg_catalog.text),
+	link.show_pipelines(),
+	link.show_create_pipeline(pg_catalog.text),
+	link.visible_pipelines(),
+	link.visible_pipeline_files(),
+	link.visible_pipeline_cursors(),
+	link.visible_pipeline_batches(),
+	link.visible_pipeline_errors(),
 	link.abort_uploads(pg_catalog.text, pg_catalog.interval)
 	TO PUBLIC;
 GRANT EXECUTE ON FUNCTION link.status() TO pg_monitor;

@@ -116,70 +116,22 @@ link_fn_remove_file(PG_FUNCTION_ARGS)
  * Moving rows.
  */
 
-typedef enum ArgType
-{
-	ARG_TEXT,
-	ARG_BOOL,
-	ARG_INT4,
-	ARG_INT8,
-	ARG_NAMES
-} ArgType;
-
-/* An argument that is an option of transfer.h, at its place. */
-typedef struct OptionArg
-{
-	const char *name;
-	ArgType		type;
-} OptionArg;
-
 /* from argument 3 of link.select_into */
-static const OptionArg export_args[] = {
-	{"format", ARG_TEXT}, {"compression", ARG_TEXT}, {"header", ARG_BOOL}, {"delimiter", ARG_TEXT},
-	{"null", ARG_TEXT}, {"quote", ARG_TEXT}, {"escape", ARG_TEXT}, {"force_quote", ARG_NAMES},
-	{"encoding", ARG_TEXT}, {"overwrite", ARG_BOOL}, {"file_size", ARG_INT8},
-	{"partition_by", ARG_NAMES}, {"key", ARG_TEXT}, {"manifest", ARG_BOOL}, {"parallel", ARG_INT4},
+static const LinkOptionArg export_args[] = {
+	{"format", LINK_ARG_TEXT}, {"compression", LINK_ARG_TEXT}, {"header", LINK_ARG_BOOL}, {"delimiter", LINK_ARG_TEXT},
+	{"null", LINK_ARG_TEXT}, {"quote", LINK_ARG_TEXT}, {"escape", LINK_ARG_TEXT}, {"force_quote", LINK_ARG_NAMES},
+	{"encoding", LINK_ARG_TEXT}, {"overwrite", LINK_ARG_BOOL}, {"file_size", LINK_ARG_INT8},
+	{"partition_by", LINK_ARG_NAMES}, {"key", LINK_ARG_TEXT}, {"manifest", LINK_ARG_BOOL}, {"parallel", LINK_ARG_INT4},
 };
 
 /* from argument 4 of link.load_data; link.select_from has all but the last three, from argument 2 */
-static const OptionArg load_args[] = {
-	{"format", ARG_TEXT}, {"compression", ARG_TEXT}, {"header", ARG_TEXT}, {"skip", ARG_INT8},
-	{"delimiter", ARG_TEXT}, {"null", ARG_TEXT}, {"quote", ARG_TEXT}, {"escape", ARG_TEXT},
-	{"force_not_null", ARG_NAMES}, {"force_null", ARG_NAMES}, {"encoding", ARG_TEXT},
-	{"where", ARG_TEXT}, {"on_error", ARG_TEXT}, {"reject_limit", ARG_INT8},
+static const LinkOptionArg load_args[] = {
+	{"format", LINK_ARG_TEXT}, {"compression", LINK_ARG_TEXT}, {"header", LINK_ARG_TEXT}, {"skip", LINK_ARG_INT8},
+	{"delimiter", LINK_ARG_TEXT}, {"null", LINK_ARG_TEXT}, {"quote", LINK_ARG_TEXT}, {"escape", LINK_ARG_TEXT},
+	{"force_not_null", LINK_ARG_NAMES}, {"force_null", LINK_ARG_NAMES}, {"encoding", LINK_ARG_TEXT},
+	{"where", LINK_ARG_TEXT}, {"on_error", LINK_ARG_TEXT}, {"reject_limit", LINK_ARG_INT8},
 };
 #define SELECT_FROM_ARGS (lengthof(load_args) - 3)
-
-static Node *
-arg_node(FunctionCallInfo fcinfo, int n, const OptionArg *arg)
-{
-	switch (arg->type)
-	{
-		case ARG_TEXT:
-			return (Node *) makeString(link_arg_text_or_null(fcinfo, n));
-		case ARG_BOOL:
-			return (Node *) makeBoolean(PG_GETARG_BOOL(n));
-		case ARG_INT4:
-			return (Node *) makeInteger(PG_GETARG_INT32(n));
-		case ARG_INT8:
-			/* as the grammar has numbers that do not fit an integer */
-			return (Node *) makeFloat(psprintf(INT64_FORMAT, PG_GETARG_INT64(n)));
-		case ARG_NAMES:
-			return (Node *) link_arg_names(fcinfo, n, arg->name);
-	}
-	return NULL;				/* keep compiler quiet */
-}
-
-static List *
-options_from_args(FunctionCallInfo fcinfo, int first, const OptionArg *args, int nargs)
-{
-	List	   *options = NIL;
-
-	for (int i = 0; i < nargs; i++)
-		if (!PG_ARGISNULL(first + i))
-			options = lappend(options, makeDefElem(pstrdup(args[i].name),
-												   arg_node(fcinfo, first + i, &args[i]), -1));
-	return options;
-}
 
 static Datum
 put_results(FunctionCallInfo fcinfo, List *results)
@@ -211,7 +163,7 @@ link_fn_select_into(PG_FUNCTION_ARGS)
 
 	InitMaterializedSRF(fcinfo, 0);
 	return put_results(fcinfo, link_export(query, &name, path,
-										   options_from_args(fcinfo, 3, export_args, lengthof(export_args))));
+										   link_arg_options(fcinfo, 3, export_args, lengthof(export_args))));
 }
 
 Datum
@@ -231,7 +183,7 @@ link_fn_load_data(PG_FUNCTION_ARGS)
 			columns = lappend(columns, strVal(lfirst(lc)));
 	InitMaterializedSRF(fcinfo, 0);
 	return put_results(fcinfo, link_import(&name, path, PG_GETARG_OID(2), columns,
-										   options_from_args(fcinfo, 4, load_args, lengthof(load_args))));
+										   link_arg_options(fcinfo, 4, load_args, lengthof(load_args))));
 }
 
 Datum
@@ -242,7 +194,7 @@ link_fn_select_from(PG_FUNCTION_ARGS)
 	char	   *path = link_arg_text(fcinfo, 1, "path");
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	link_import_rows(&name, path, options_from_args(fcinfo, 2, load_args, SELECT_FROM_ARGS),
+	link_import_rows(&name, path, link_arg_options(fcinfo, 2, load_args, SELECT_FROM_ARGS),
 					 rsinfo->setDesc, rsinfo->setResult);
 	return (Datum) 0;
 }

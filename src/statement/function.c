@@ -8,6 +8,7 @@
 #include "compat.h"
 
 #include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
@@ -79,4 +80,36 @@ link_arg_names(FunctionCallInfo fcinfo, int n, const char *name)
 		names = lappend(names, makeString(TextDatumGetCString(values[i])));
 	}
 	return names;
+}
+
+static Node *
+arg_node(FunctionCallInfo fcinfo, int n, const LinkOptionArg *arg)
+{
+	switch (arg->type)
+	{
+		case LINK_ARG_TEXT:
+			return (Node *) makeString(link_arg_text_or_null(fcinfo, n));
+		case LINK_ARG_BOOL:
+			return (Node *) makeBoolean(PG_GETARG_BOOL(n));
+		case LINK_ARG_INT4:
+			return (Node *) makeInteger(PG_GETARG_INT32(n));
+		case LINK_ARG_INT8:
+			/* as the grammar has numbers that do not fit an integer */
+			return (Node *) makeFloat(psprintf(INT64_FORMAT, PG_GETARG_INT64(n)));
+		case LINK_ARG_NAMES:
+			return (Node *) link_arg_names(fcinfo, n, arg->name);
+	}
+	return NULL;				/* keep compiler quiet */
+}
+
+List *
+link_arg_options(FunctionCallInfo fcinfo, int first, const LinkOptionArg *args, int nargs)
+{
+	List	   *options = NIL;
+
+	for (int i = 0; i < nargs; i++)
+		if (!PG_ARGISNULL(first + i))
+			options = lappend(options, makeDefElem(pstrdup(args[i].name),
+												   arg_node(fcinfo, first + i, &args[i]), -1));
+	return options;
 }

@@ -32,4 +32,23 @@ extern LinkName link_arg_name(FunctionCallInfo fcinfo, int n, const char *name);
 /* Elements of a text[] argument as List of String; none may be NULL. */
 extern List *link_arg_names(FunctionCallInfo fcinfo, int n, const char *name);
 
+/* An argument that is an option of transfer.h, at its place. */
+typedef enum LinkArgType
+{
+	LINK_ARG_TEXT,
+	LINK_ARG_BOOL,
+	LINK_ARG_INT4,
+	LINK_ARG_INT8,
+	LINK_ARG_NAMES
+} LinkArgType;
+
+typedef struct LinkOptionArg
+{
+	const char *name;
+	LinkArgType type;
+} LinkOptionArg;
+
+/* Those that are not NULL, as a list of DefElem, from argument 'first' on. */
+extern List *link_arg_options(FunctionCallInfo fcinfo, int first, const LinkOptionArg *args, int nargs);
+
 #endif							/* LINK_FUNCTION_H */
