@@ -36,6 +36,7 @@
 #include "guc.h"
 #include "pipeline/clauses.h"
 #include "pipeline/engine.h"
+#include "pipeline/rows.h"
 #include "transfer/listed.h"
 
 /*
@@ -141,21 +142,33 @@ fire_deferred_triggers(void)
 }
 
 /* As the target's owner, who is so from now on. */
-static List *
-load(const LinkPipeline *pipeline, LinkWork *work, LinkSession *session, List *columns)
+static uint64
+load(const LinkPipeline *pipeline, LinkWork *work, LinkSession *session, List *columns, uint64 *bytes)
 {
 	LinkListed	listed = {pipeline->path, pipeline->table, columns, NIL, &work->at, &work->line};
 	int			guc_level = NewGUCNestLevel();
 	List	   *results;
+	ListCell   *lc;
+	uint64		read = 0;
+	uint64		inserted = PG_UINT64_MAX;
 
 	link_pipeline_set_path(pipeline);
 	listed.options = link_format_options_from_json(pipeline->options);
-	results = link_import_listed(session, work->objects, &listed);
+	if (link_pipeline_is_plain(pipeline) && pipeline->skip == 0)
+		results = link_import_listed(session, work->objects, &listed);
+	else
+		results = link_rows_load(pipeline, work->objects, session, &listed, &inserted);
 	fire_deferred_triggers();
 
 	/* also what user code has set meanwhile */
 	AtEOXact_GUC(false, guc_level);
-	return results;
+	*bytes = 0;
+	foreach(lc, results)
+	{
+		read += ((LinkObjectResult *) lfirst(lc))->rows;
+		*bytes += ((LinkObjectResult *) lfirst(lc))->bytes;
+	}
+	return Min(read, inserted);
 }
 
 /* For tests: the rows are there, and nothing is committed. */
@@ -195,10 +208,8 @@ do_work(const LinkPipeline *pipeline, LinkWork *work, bool foreground, Timestamp
 	List	   *columns = loaded_columns(pipeline);
 	LinkRow    *link = link_lookup_id(pipeline->link_id, LINK_ACL_READ);
 	LinkSession *session;
-	List	   *results;
-	ListCell   *lc;
-	uint64		rows = 0;
-	uint64		bytes = 0;
+	uint64		rows;
+	uint64		bytes;
 	Oid			user;
 	int			context;
 
@@ -208,13 +219,8 @@ do_work(const LinkPipeline *pipeline, LinkWork *work, bool foreground, Timestamp
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(table_owner(pipeline),
 						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	results = load(pipeline, work, session, columns);
+	rows = load(pipeline, work, session, columns, &bytes);
 	link_close(session);
-	foreach(lc, results)
-	{
-		rows += ((LinkObjectResult *) lfirst(lc))->rows;
-		bytes += ((LinkObjectResult *) lfirst(lc))->bytes;
-	}
 	link_work_done(pipeline, work, rows, bytes, started);
 	pause_if_told(pipeline);
 	look_again(pipeline, foreground);

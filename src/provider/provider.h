@@ -108,6 +108,7 @@ typedef struct LinkSession
 	uint32		demanded;		/* the rights that 'user' must go on holding */
 	int64		checked;		/* link_coarse_ms() of the last look at the row and these rights */
 	bool		reaped;			/* it has looked for uploads that others left behind */
+	struct LinkMessages *messages;	/* of streams: where readers write down what they give, see messages.h; or NULL */
 	bool		whole_ranges;	/* of streams: a range that is not there from end to end is 58P01 */
 	MemoryContext context;		/* holds all of the above and the handles */
 } LinkSession;

@@ -22,6 +22,7 @@
 #include "catalog/privileges.h"
 #include "catalog/use.h"
 #include "errors.h"
+#include "transfer/listed.h"
 #include "transfer/load.h"
 #include "transfer/progress.h"
 #include "transfer/verb.h"
@@ -40,8 +41,8 @@ typedef struct RowStore
  * progress), never at storage or catalogs.  So we make one that has just these,
  * as core's recovery makes its own in CreateFakeRelcacheEntry.
  */
-static Relation
-template_relation(TupleDesc desc)
+Relation
+link_template_relation(TupleDesc desc, const char *name)
 {
 	Relation	rel = palloc0(sizeof(RelationData));
 
@@ -49,7 +50,7 @@ template_relation(TupleDesc desc)
 	rel->rd_rel = palloc0(sizeof(FormData_pg_class));
 	rel->rd_rel->relkind = RELKIND_COMPOSITE_TYPE;
 	rel->rd_rel->relnatts = desc->natts;
-	namestrcpy(&rel->rd_rel->relname, "select_from");
+	namestrcpy(&rel->rd_rel->relname, name);
 	return rel;
 }
 
@@ -117,7 +118,7 @@ import_rows(const LinkName *link, const char *path, List *options,
 
 	rows.values = palloc(tupdesc->natts * sizeof(Datum));
 	rows.nulls = palloc(tupdesc->natts * sizeof(bool));
-	load.rel = template_relation(tupdesc);
+	load.rel = link_template_relation(tupdesc, "select_from");
 	load.options = &wanted;
 	load.checked = &checked;
 	load.take_rows = store_rows;
@@ -134,4 +135,24 @@ link_import_rows(const LinkName *link, const char *path, List *options,
 		import_rows(link, path, options, tupdesc, store);
 	}
 	LINK_USE_END();
+}
+
+List *
+link_read_listed(LinkSession *session, List *objects, const LinkListed *listed, TupleDesc desc,
+				 LinkListedRows take_rows, void *arg)
+{
+	LinkTransferOptions wanted;
+	CopyFormatOptions checked = {0};
+	LinkLoad	load = {0};
+
+	link_transfer_options(NULL, listed->options, true, listed->path, &wanted);
+	ProcessCopyOptions(NULL, &checked, true, wanted.copy);
+	load.rel = link_template_relation(desc, "pipeline");
+	load.options = &wanted;
+	load.checked = &checked;
+	load.take_rows = take_rows;
+	load.arg = arg;
+	load.at = listed->at;
+	load.line = listed->line;
+	return link_load_listed(session, objects, &load);
 }

@@ -13,7 +13,10 @@
 
 #include "postgres.h"
 
+#include "access/tupdesc.h"
+#include "commands/copy.h"
 #include "nodes/pg_list.h"
+#include "utils/rel.h"
 
 #include "provider/provider.h"
 #include "transfer/transfer.h"
@@ -30,5 +33,17 @@ typedef struct LinkListed
 
 /* 'objects': LinkObject *.  List of LinkObjectResult *. */
 extern List *link_import_listed(LinkSession *session, List *objects, const LinkListed *listed);
+
+/*
+ * The rows by 'desc' instead, into no table ('target' and 'columns' have no part
+ * in it): 'take_rows' reads those of one object with NextCopyFrom and counts them
+ * in 'result'.
+ */
+typedef void (*LinkListedRows) (CopyFromState cstate, LinkObjectResult *result, void *arg);
+extern List *link_read_listed(LinkSession *session, List *objects, const LinkListed *listed, TupleDesc desc,
+							  LinkListedRows take_rows, void *arg);
+
+/* What BeginCopyFrom takes as a template of rows that are of no relation. */
+extern Relation link_template_relation(TupleDesc desc, const char *name);
 
 #endif							/* LINK_LISTED_H */

@@ -17,6 +17,7 @@
 
 #include "errors.h"
 #include "provider/kafka/kafka.h"
+#include "provider/messages.h"
 
 /* Messages that are taken at a time. */
 #define BATCH 512
@@ -416,6 +417,22 @@ current_message(LinkKafkaReader *reader, bool wait)
 	}
 }
 
+static void
+write_down(LinkMessages *messages, const rd_kafka_message_t *message)
+{
+	rd_kafka_timestamp_type_t type;
+	LinkMessage kept = {message->partition, message->offset, rd_kafka_message_timestamp(message, &type),
+	message->key, message->key_len};
+	uint64		lines = 1;
+
+	for (const char *p = message->payload, *end = p + message->len;
+		 (p = memchr(p, '\n', end - p)) != NULL; p++)
+		lines++;
+	if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE)
+		kept.timestamp = -1;
+	link_messages_add(messages, &kept, lines);
+}
+
 /* Lines: each message and a line end.  What is there already is not held up by what is not. */
 Size
 link_kafka_read(LinkReader *base, void *to, Size size)
@@ -439,6 +456,8 @@ link_kafka_read(LinkReader *base, void *to, Size size)
 		if (reader->given == message->len && total < size)
 		{
 			((char *) to)[total++] = '\n';
+			if (base->session->messages)
+				write_down(base->session->messages, message);
 			advance(reader, find(reader, message->partition), message->offset + 1);
 			end_message(reader);
 		}
