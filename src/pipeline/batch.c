@@ -14,19 +14,18 @@
  */
 #include "compat.h"
 
-#include "access/sysattr.h"
+#include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_proc.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "pgstat.h"
 #include "storage/latch.h"
-#include "utils/acl.h"
-#include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/rls.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
@@ -35,100 +34,40 @@
 #include "errors.h"
 #include "guc.h"
 #include "pipeline/clauses.h"
+#include "pipeline/ddl.h"
 #include "pipeline/engine.h"
+#include "pipeline/pipeline.h"
 #include "pipeline/rows.h"
 #include "transfer/listed.h"
 
-/*
- * Rights.
- */
+/* A test reads no more than these. */
+#define TEST_OBJECTS 10
 
-static void
-refuse(const LinkPipeline *pipeline, Oid role, const char *what)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_LINK_NO_PRIVILEGE),
-			 errmsg("pipeline \"%s\" may not load into \"%s\"", pipeline->name, get_rel_name(pipeline->table)),
-			 errdetail("Its owner \"%s\" %s.", GetUserNameFromId(role, true), what)));
-}
-
+/* Whose code runs. */
 static Oid
-table_owner(const LinkPipeline *pipeline)
+target_owner(const LinkPipeline *pipeline)
 {
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(pipeline->table));
+	int			cache = pipeline->signature ? PROCOID : RELOID;
+	HeapTuple	tuple = SearchSysCache1(cache, ObjectIdGetDatum(pipeline->signature ? pipeline->procedure : pipeline->table));
 	Oid			owner;
 
 	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("the table of pipeline \"%s\" does not exist", pipeline->name)));
-	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+		elog(ERROR, "the target of a pipeline is gone");
+	owner = pipeline->signature ? ((Form_pg_proc) GETSTRUCT(tuple))->proowner :
+		((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return owner;
 }
 
-/* May the pipeline's owner insert into the columns that it loads? */
-static bool
-may_insert(const LinkPipeline *pipeline, List *columns)
-{
-	ListCell   *lc;
-
-	if (pg_class_aclcheck(pipeline->table, pipeline->owner, ACL_INSERT) == ACLCHECK_OK)
-		return true;
-	if (columns == NIL)
-		return pg_attribute_aclcheck_all(pipeline->table, pipeline->owner, ACL_INSERT, ACLMASK_ALL) == ACLCHECK_OK;
-	foreach(lc, columns)
-	{
-		AttrNumber	column = get_attnum(pipeline->table, lfirst(lc));
-
-		/* what is not there is said by whoever loads */
-		if (column != InvalidAttrNumber &&
-			pg_attribute_aclcheck(pipeline->table, column, pipeline->owner, ACL_INSERT) != ACLCHECK_OK)
-			return false;
-	}
-	return true;
-}
-
-static void
-check_rights(const LinkPipeline *pipeline, List *columns)
-{
-	Oid			owner = table_owner(pipeline);
-
-	if (superuser_arg(pipeline->owner) && !superuser_arg(owner))
-		refuse(pipeline, pipeline->owner, "is a superuser, and the owner of the table is none");
-	link_check_can_set_role(pipeline->owner, owner);
-	if (!may_insert(pipeline, columns))
-		refuse(pipeline, pipeline->owner, "does not hold INSERT");
-	if (check_enable_rls(pipeline->table, pipeline->owner, true) == RLS_ENABLED)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("pipelines do not support row-level security")));
-}
-
-void
-link_batch_check_target(const LinkPipeline *pipeline)
-{
-	check_rights(pipeline, NIL);
-}
-
-/*
- * Loading.
- */
-
-/* Columns that are loaded, as char *; NIL: all. */
+/* Of a plain pipeline, as char *; NIL: all columns. */
 static List *
-loaded_columns(const LinkPipeline *pipeline)
+plain_columns(const LinkPipeline *pipeline)
 {
 	List	   *columns = NIL;
 	ListCell   *lc;
 
 	foreach(lc, link_fields_from_json(pipeline->fields))
-	{
-		LinkPipelineField *field = lfirst(lc);
-
-		if (!link_field_is_variable(field))
-			columns = lappend(columns, field->name);
-	}
+		columns = lappend(columns, ((LinkPipelineField *) lfirst(lc))->name);
 	return columns;
 }
 
@@ -143,9 +82,9 @@ fire_deferred_triggers(void)
 
 /* As the target's owner, who is so from now on. */
 static uint64
-load(const LinkPipeline *pipeline, LinkWork *work, LinkSession *session, List *columns, uint64 *bytes)
+load(const LinkPipeline *pipeline, LinkWork *work, LinkSession *session, uint64 *bytes)
 {
-	LinkListed	listed = {pipeline->path, pipeline->table, columns, NIL, &work->at, &work->line};
+	LinkListed	listed = {pipeline->path, pipeline->table, NIL, NIL, &work->at, &work->line};
 	int			guc_level = NewGUCNestLevel();
 	List	   *results;
 	ListCell   *lc;
@@ -155,7 +94,10 @@ load(const LinkPipeline *pipeline, LinkWork *work, LinkSession *session, List *c
 	link_pipeline_set_path(pipeline);
 	listed.options = link_format_options_from_json(pipeline->options);
 	if (link_pipeline_is_plain(pipeline) && pipeline->skip == 0)
+	{
+		listed.columns = plain_columns(pipeline);
 		results = link_import_listed(session, work->objects, &listed);
+	}
 	else
 		results = link_rows_load(pipeline, work->objects, session, &listed, &inserted);
 	fire_deferred_triggers();
@@ -205,7 +147,6 @@ look_again(const LinkPipeline *pipeline, bool foreground)
 static uint64
 do_work(const LinkPipeline *pipeline, LinkWork *work, bool foreground, TimestampTz started)
 {
-	List	   *columns = loaded_columns(pipeline);
 	LinkRow    *link = link_lookup_id(pipeline->link_id, LINK_ACL_READ);
 	LinkSession *session;
 	uint64		rows;
@@ -213,13 +154,13 @@ do_work(const LinkPipeline *pipeline, LinkWork *work, bool foreground, Timestamp
 	Oid			user;
 	int			context;
 
-	check_rights(pipeline, columns);
+	(void) link_pipeline_check_rights(pipeline);
 	session = link_open(link);
 	session->whole_ranges = true;
 	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(table_owner(pipeline),
+	SetUserIdAndSecContext(target_owner(pipeline),
 						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-	rows = load(pipeline, work, session, columns, &bytes);
+	rows = load(pipeline, work, session, &bytes);
 	link_close(session);
 	link_work_done(pipeline, work, rows, bytes, started);
 	pause_if_told(pipeline);
@@ -307,4 +248,54 @@ link_batch(int64 pipeline_id, bool foreground, uint64 *rows)
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	return outcome;
+}
+
+/*
+ * TEST.
+ */
+
+/* What comes next, without taking it. */
+static List *
+next_objects(const LinkPipeline *pipeline)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	LinkWork	work;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	link_work_find(pipeline);
+	if (!link_work_claim(pipeline, &work))
+		work.objects = NIL;
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return list_truncate(work.objects, TEST_OBJECTS);
+}
+
+List *
+link_pipeline_test(const LinkPipeline *pipeline, int64 limit)
+{
+	LinkListed	listed = {pipeline->path, pipeline->table};
+	List	   *objects;
+	List	   *rows;
+	LinkSession *session;
+	Oid			user;
+	int			context;
+	int			guc_level;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(pipeline->owner, context | SECURITY_LOCAL_USERID_CHANGE);
+	objects = next_objects(pipeline);
+	session = link_open(link_lookup_id(pipeline->link_id, LINK_ACL_READ));
+	SetUserIdAndSecContext(target_owner(pipeline),
+						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	guc_level = NewGUCNestLevel();
+	link_pipeline_set_path(pipeline);
+	listed.options = link_format_options_from_json(pipeline->options);
+	rows = link_rows_test(pipeline, objects, session, &listed, limit);
+	AtEOXact_GUC(false, guc_level);
+	SetUserIdAndSecContext(user, context);
+	link_close(session);
+	return rows;
 }

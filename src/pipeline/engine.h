@@ -111,9 +111,6 @@ typedef enum LinkBatchOutcome
 /* One transaction that takes work and does it.  Called outside of any; does not throw what the batch does. */
 extern LinkBatchOutcome link_batch(int64 pipeline_id, bool foreground, uint64 *rows);
 
-/* Throws 42501 if the pipeline's owner may not do this. */
-extern void link_batch_check_target(const LinkPipeline *pipeline);
-
 /* ---- process.c ---- */
 
 typedef enum LinkProcessKind

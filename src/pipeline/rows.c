@@ -13,15 +13,21 @@
 #include "compat.h"
 
 #include "access/table.h"
+#include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/copyfrom_internal.h"
+#include "commands/tablecmds.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -40,6 +46,9 @@
 
 /* The name by which the statement knows them; no user can make a relation that would be meant. */
 #define ROWS_NAME "rows of a pipeline"
+
+/* The temporary table of procedures. */
+#define TABLE_NAME "pipeline_rows"
 
 /* How a field is made of what COPY reads. */
 typedef struct Field
@@ -67,7 +76,9 @@ typedef struct Rows
 	Size		size;			/* of these arrays */
 	int64		skip_lines;		/* that COPY does not count */
 	uint64		skipped;
+	int64		limit;			/* of rows that are read, for a test; -1: none */
 	Relation	target;			/* NULL: a procedure */
+	bool		inserts;		/* the statement is an INSERT into it */
 } Rows;
 
 /*
@@ -390,7 +401,7 @@ take_rows(CopyFromState cstate, LinkObjectResult *result, void *arg)
 	reading.values = palloc(rows->desc->natts * sizeof(Datum));
 	reading.nulls = palloc(rows->desc->natts * sizeof(bool));
 	error_context_stack = &context;
-	for (;;)
+	while (rows->limit < 0 || rows->n < rows->limit)
 	{
 		ErrorData  *error = NULL;
 		uint64		line;
@@ -459,7 +470,7 @@ static PlannedStmt *
 plan_statement(Rows *rows)
 {
 	QueryEnvironment *env = environment(rows, rows->store, rows->n);
-	Query	   *query = rows->target ?
+	Query	   *query = rows->inserts ?
 		link_pipeline_insert_query(rows->pipeline, rows->target, ROWS_NAME, env) :
 		link_pipeline_select_query(rows->pipeline, ROWS_NAME, env);
 	List	   *rewritten = pg_rewrite_query(query);
@@ -534,8 +545,105 @@ insert_rows(Rows *rows)
 }
 
 /*
+ * Procedures.
+ */
+
+/* With the columns of the rows, of the procedure's owner, to the end of the transaction. */
+static Oid
+make_table(TupleDesc desc)
+{
+	CreateStmt *create = makeNode(CreateStmt);
+	Oid			owner = GetUserId();
+	int			context;
+	Oid			user;
+	Oid			table;
+
+	create->relation = makeRangeVar("pg_temp", TABLE_NAME, -1);
+	create->relation->relpersistence = RELPERSISTENCE_TEMP;
+	create->oncommit = ONCOMMIT_DROP;
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute column = TupleDescAttr(desc, i);
+
+		create->tableElts = lappend(create->tableElts,
+									makeColumnDef(NameStr(column->attname), column->atttypid, column->atttypmod,
+												  column->attcollation));
+	}
+
+	/* which is refused in a security-restricted operation, and runs nobody's code */
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE);
+	table = DefineRelation(create, RELKIND_RELATION, owner, NULL, NULL).objectId;
+	SetUserIdAndSecContext(user, context);
+	CommandCounterIncrement();
+	return table;
+}
+
+typedef struct TableReceiver
+{
+	DestReceiver base;
+	Relation	rel;
+} TableReceiver;
+
+static bool
+table_receive(TupleTableSlot *slot, DestReceiver *self)
+{
+	simple_table_tuple_insert(((TableReceiver *) self)->rel, slot);
+	return true;
+}
+
+static void
+table_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+}
+
+static void
+table_end(DestReceiver *self)
+{
+}
+
+/* In one transaction with us: it is called as from a function, and cannot commit. */
+static uint64
+call_procedure(Rows *rows)
+{
+	TableReceiver receiver = {{table_receive, table_startup, table_end, table_end, DestNone}};
+	Part		part = {rows->store, rows->n, plan_statement(rows), &receiver.base};
+	Oid			table = make_table(ExecCleanTypeFromTL(part.plan->planTree->targetlist));
+
+	receiver.rel = table_open(table, RowExclusiveLock);
+	(void) run_part(rows, &part);
+	table_close(receiver.rel, NoLock);
+
+	PushCopiedSnapshot(GetActiveSnapshot());
+	UpdateActiveSnapshotCommandId();
+	if (get_func_nargs(rows->pipeline->procedure) == 0)
+		(void) OidFunctionCall0(rows->pipeline->procedure);
+	else
+		(void) OidFunctionCall1(rows->pipeline->procedure, ObjectIdGetDatum(table));
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+	return part.processed;
+}
+
+/*
  * All of it.
  */
+
+/* Those that the rows have, as a list of fields. */
+static char *
+column_list(const Rows *rows)
+{
+	List	   *fields = NIL;
+
+	for (int i = 0; i < rows->nfields; i++)
+	{
+		LinkPipelineField *field = palloc0(sizeof(LinkPipelineField));
+
+		field->name = pstrdup(NameStr(TupleDescAttr(rows->desc, i)->attname));
+		fields = lappend(fields, field);
+	}
+	return link_fields_to_json(fields);
+}
 
 static Rows *
 begin_rows(const LinkPipeline *pipeline, LinkSession *session)
@@ -545,6 +653,7 @@ begin_rows(const LinkPipeline *pipeline, LinkSession *session)
 
 	rows->pipeline = pipeline;
 	rows->session = session;
+	rows->limit = -1;
 	if (pipeline->signature == NULL)
 	{
 		rows->target = try_table_open(pipeline->table, RowExclusiveLock);
@@ -583,7 +692,78 @@ link_rows_load(const LinkPipeline *pipeline, List *objects, LinkSession *session
 	Rows	   *rows = begin_rows(pipeline, session);
 	List	   *results = link_read_listed(session, objects, listed, rows->read, take_rows, rows);
 
-	*inserted = insert_rows(rows);
+	if (rows->target)
+	{
+		rows->inserts = true;
+		*inserted = insert_rows(rows);
+	}
+	else
+		*inserted = call_procedure(rows);
 	end_rows(rows);
 	return results;
+}
+
+/*
+ * A test.
+ */
+
+typedef struct JsonReceiver
+{
+	DestReceiver base;
+	MemoryContext context;
+	TupleDesc	desc;
+	List	   *texts;
+} JsonReceiver;
+
+static void
+json_startup(DestReceiver *self, int operation, TupleDesc desc)
+{
+	((JsonReceiver *) self)->desc = BlessTupleDesc(CreateTupleDescCopy(desc));
+}
+
+static bool
+json_receive(TupleTableSlot *slot, DestReceiver *self)
+{
+	JsonReceiver *receiver = (JsonReceiver *) self;
+	MemoryContext caller;
+	Datum		row;
+	char	   *json;
+
+	slot_getallattrs(slot);
+	row = HeapTupleGetDatum(heap_form_tuple(receiver->desc, slot->tts_values, slot->tts_isnull));
+	json = TextDatumGetCString(DirectFunctionCall1(row_to_json, row));
+	caller = MemoryContextSwitchTo(receiver->context);
+	receiver->texts = lappend(receiver->texts, pstrdup(json));
+	MemoryContextSwitchTo(caller);
+	return true;
+}
+
+static void
+json_end(DestReceiver *self)
+{
+}
+
+List *
+link_rows_test(const LinkPipeline *pipeline, List *objects, LinkSession *session,
+			   const LinkListed *listed, int64 limit)
+{
+	JsonReceiver receiver = {{json_receive, json_startup, json_end, json_end, DestNone}, CurrentMemoryContext};
+	LinkPipeline named = *pipeline;
+	Part		part = {NULL, 0, NULL, &receiver.base};
+	Rows	   *rows;
+
+	named.skip = 0;
+	rows = begin_rows(&named, session);
+	rows->limit = limit;
+	(void) link_read_listed(session, objects, listed, rows->read, take_rows, rows);
+
+	/* the statement that selects has to be told the columns */
+	if (named.fields == NULL)
+		named.fields = column_list(rows);
+	part.store = rows->store;
+	part.n = rows->n;
+	part.plan = plan_statement(rows);
+	(void) run_part(rows, &part);
+	end_rows(rows);
+	return receiver.texts;
 }
