@@ -18,6 +18,7 @@
 #include "access/tupdesc.h"
 #include "nodes/parsenodes.h"
 #include "nodes/pg_list.h"
+#include "utils/queryenvironment.h"
 #include "utils/rel.h"
 
 #include "catalog/pipelines.h"

@@ -30,6 +30,7 @@
 #include "errors.h"
 #include "provider/provider.h"
 #include "statement/draw.h"
+#include "statement/execute.h"
 #include "statement/function.h"
 #include "statement/statement.h"
 #include "transfer/look.h"
@@ -37,8 +38,8 @@
 
 PG_FUNCTION_INFO_V1(link_fn_execute);
 
-static List *
-one_line(const char *line)
+List *
+link_one_line(const char *line)
 {
 	return list_make1(pstrdup(line));
 }
@@ -47,8 +48,8 @@ one_line(const char *line)
  * Privileges.
  */
 
-static Oid
-role_oid(const LinkWord *role)
+Oid
+link_role_of_word(const LinkWord *role)
 {
 	char	   *name;
 
@@ -86,17 +87,17 @@ run_grant(const LinkStatement *statement)
 	{
 		LinkWord   *role = lfirst(cell);
 
-		grantees = list_append_unique_oid(grantees, is_public(role) ? InvalidOid : role_oid(role));
+		grantees = list_append_unique_oid(grantees, is_public(role) ? InvalidOid : link_role_of_word(role));
 	}
 
 	if (statement->kind == LINK_STMT_GRANT)
 	{
 		link_grant(statement->u.grant.privileges, &scope, grantees, statement->u.grant.grant_option);
-		return one_line("GRANT");
+		return link_one_line("GRANT");
 	}
 	link_revoke(statement->u.grant.privileges, &scope, grantees,
 				statement->u.grant.grant_option, statement->u.grant.cascade);
-	return one_line("REVOKE");
+	return link_one_line("REVOKE");
 }
 
 /*
@@ -145,7 +146,7 @@ run_show_grants(const LinkStatement *statement)
 {
 	const LinkWord *role = &statement->u.role;
 	bool		public = role->text != NULL && is_public(role);
-	Oid			grantee = role->text != NULL && !public ? role_oid(role) : InvalidOid;
+	Oid			grantee = role->text != NULL && !public ? link_role_of_word(role) : InvalidOid;
 	LinkDrawColumn column = {"Grants"};
 	char	   *last = NULL;
 	List	   *rows = NIL;
@@ -252,7 +253,7 @@ run_use(const LinkStatement *statement)
 			appendStringInfo(&path, ", %s", quote_identifier(name));
 	}
 	SetConfigOption("search_path", path.data, PGC_USERSET, PGC_S_SESSION);
-	return one_line("USE");
+	return link_one_line("USE");
 }
 
 /*
@@ -338,8 +339,8 @@ add_quoting(List **options, List *clauses, bool csv, bool export)
  * The clauses as options of transfer.h.  ENCLOSED BY without a format means
  * csv, but fields are still separated by a tab if nothing is said.
  */
-static List *
-transfer_options(List *clauses, bool export)
+List *
+link_clause_options(List *clauses, bool export)
 {
 	DefElem    *with = find_element(clauses, LINK_CLAUSE_OPTIONS);
 	List	   *options = with ? list_copy((List *) with->arg) : NIL;
@@ -386,7 +387,7 @@ transfer_tag(const char *tag, List *results)
 static List *
 run_export(const LinkStatement *statement)
 {
-	List	   *options = transfer_options(statement->u.transfer.clauses, true);
+	List	   *options = link_clause_options(statement->u.transfer.clauses, true);
 
 	return transfer_tag("SELECT",
 						link_export(statement->u.transfer.query,
@@ -396,7 +397,7 @@ run_export(const LinkStatement *statement)
 static List *
 run_load(const LinkStatement *statement)
 {
-	List	   *options = transfer_options(statement->u.transfer.clauses, false);
+	List	   *options = link_clause_options(statement->u.transfer.clauses, false);
 	DefElem    *named = find_element(statement->u.transfer.clauses, LINK_CLAUSE_COLUMNS);
 	Oid			target = RangeVarGetRelid(statement->u.transfer.table, NoLock, false);
 	List	   *columns = NIL;
@@ -421,22 +422,22 @@ run_statement(const LinkStatement *statement)
 	{
 		case LINK_STMT_CREATE:
 			link_create(&statement->u.create);
-			return one_line("CREATE LINK");
+			return link_one_line("CREATE LINK");
 		case LINK_STMT_ALTER:
 			link_alter(&statement->u.alter);
-			return one_line("ALTER LINK");
+			return link_one_line("ALTER LINK");
 		case LINK_STMT_RENAME:
 			link_rename(&statement->link, statement->u.new_name);
-			return one_line("ALTER LINK");
+			return link_one_line("ALTER LINK");
 		case LINK_STMT_SET_SCHEMA:
 			link_set_schema(&statement->link, statement->u.new_name);
-			return one_line("ALTER LINK");
+			return link_one_line("ALTER LINK");
 		case LINK_STMT_SET_OWNER:
-			link_set_owner(&statement->link, role_oid(&statement->u.role));
-			return one_line("ALTER LINK");
+			link_set_owner(&statement->link, link_role_of_word(&statement->u.role));
+			return link_one_line("ALTER LINK");
 		case LINK_STMT_DROP:
 			link_drop(&statement->link, statement->u.drop.if_exists, statement->u.drop.cascade);
-			return one_line("DROP LINK");
+			return link_one_line("DROP LINK");
 		case LINK_STMT_GRANT:
 		case LINK_STMT_REVOKE:
 			return run_grant(statement);
@@ -456,9 +457,9 @@ run_statement(const LinkStatement *statement)
 			return run_export(statement);
 		case LINK_STMT_LOAD:
 			return run_load(statement);
+		default:
+			return link_run_pipeline_statement(statement);
 	}
-	elog(ERROR, "unrecognized statement kind: %d", (int) statement->kind);
-	return NIL;					/* keep compiler quiet */
 }
 
 Datum

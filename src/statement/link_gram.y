@@ -68,36 +68,58 @@ static void link_yyerror(LINK_YYLTYPE *location, LinkStatement **result, yyscan_
 		LinkName	link;
 	}			on;
 	LinkStatement *statement;
+	LinkPipelineStatement *pipeline;
+	LinkPipelineSettings *settings;
+	LinkPipelineField *field;
+	RangeVar   *table;
+	int64		count;
 }
 
 /* What the scanner is told to give first. */
 %token BEGIN_STATEMENT BEGIN_INTO_LINK
 
-%token <str> WORD STRING DOUBLE_QUOTED BACK_QUOTED NUMBER BARE_KEY
+%token <str> WORD STRING DOUBLE_QUOTED BACK_QUOTED NUMBER BARE_KEY SQL_CLAUSE
 %token COLONS
 
 %token <str>
-	K_ALTER "ALTER" K_AS "AS" K_BACKUP "BACKUP" K_BY "BY" K_CASCADE "CASCADE" K_CHECK "CHECK"
-	K_COLUMNS "COLUMNS" K_COMPRESSION "COMPRESSION" K_CONFIG "CONFIG" K_CREATE "CREATE"
-	K_CREDENTIALS "CREDENTIALS" K_DATA "DATA" K_DESCRIPTION "DESCRIPTION" K_DROP "DROP"
-	K_ENCLOSED "ENCLOSED" K_ESCAPED "ESCAPED" K_EXISTS "EXISTS" K_FIELDS "FIELDS" K_FOR "FOR"
-	K_FORMAT "FORMAT" K_FROM "FROM" K_FULL "FULL" K_GRANT "GRANT" K_GRANTS "GRANTS"
-	K_GZIP "GZIP" K_IDENTIFIED "IDENTIFIED" K_IF "IF" K_IGNORE "IGNORE" K_INTO "INTO"
-	K_KAFKA "KAFKA" K_KEY "KEY" K_LINES "LINES" K_LINK "LINK" K_LINKS "LINKS" K_LIST "LIST"
-	K_LOAD "LOAD" K_LZ4 "LZ4" K_NOT "NOT" K_NULL "NULL" K_ON "ON" K_OPTION "OPTION"
-	K_OPTIONALLY "OPTIONALLY" K_OR "OR" K_OWNER "OWNER" K_PIPELINE "PIPELINE"
-	K_PIPELINES "PIPELINES" K_RENAME "RENAME" K_REPLACE "REPLACE" K_REQUIRE "REQUIRE"
-	K_RESTORE "RESTORE" K_RESTRICT "RESTRICT" K_REVOKE "REVOKE" K_ROLE "ROLE" K_SCHEMA "SCHEMA"
-	K_SET "SET" K_SHOW "SHOW" K_START "START" K_STARTING "STARTING" K_STOP "STOP"
-	K_TABLE "TABLE" K_TERMINATED "TERMINATED" K_TEST "TEST" K_TO "TO" K_USE "USE" K_WITH "WITH"
-	K_ZSTD "ZSTD"
+	K_ALL "ALL" K_ALTER "ALTER" K_AS "AS" K_BACKUP "BACKUP" K_BATCHES "BATCHES"
+	K_BATCH_INTERVAL "BATCH_INTERVAL" K_BY "BY" K_CASCADE "CASCADE" K_CHECK "CHECK"
+	K_CLEAR "CLEAR" K_COLUMNS "COLUMNS" K_COMPRESSION "COMPRESSION" K_CONFIG "CONFIG"
+	K_CONFLICT "CONFLICT" K_CONSTRAINT "CONSTRAINT" K_CREATE "CREATE" K_CREDENTIALS "CREDENTIALS"
+	K_DATA "DATA" K_DESCRIPTION "DESCRIPTION" K_DROP "DROP" K_DUPLICATE "DUPLICATE"
+	K_EARLIEST "EARLIEST" K_ENCLOSED "ENCLOSED" K_ERRORS "ERRORS" K_ESCAPED "ESCAPED"
+	K_EXISTS "EXISTS" K_FIELDS "FIELDS" K_FILE "FILE" K_FILES "FILES" K_FOR "FOR" K_FORCE "FORCE"
+	K_FOREGROUND "FOREGROUND" K_FORMAT "FORMAT" K_FROM "FROM" K_FULL "FULL" K_GRANT "GRANT"
+	K_GRANTS "GRANTS" K_GZIP "GZIP" K_IDENTIFIED "IDENTIFIED" K_IF "IF" K_IGNORE "IGNORE"
+	K_INTO "INTO" K_KAFKA "KAFKA" K_KEY "KEY" K_LATEST "LATEST" K_LIMIT "LIMIT" K_LINES "LINES"
+	K_LINK "LINK" K_LINKS "LINKS" K_LIST "LIST" K_LOAD "LOAD" K_LZ4 "LZ4"
+	K_MAX_OFFSETS_PER_BATCH_PARTITION "MAX_OFFSETS_PER_BATCH_PARTITION"
+	K_MAX_PARTITIONS_PER_BATCH "MAX_PARTITIONS_PER_BATCH"
+	K_MAX_RETRIES_PER_BATCH_PARTITION "MAX_RETRIES_PER_BATCH_PARTITION" K_NOT "NOT" K_NULL "NULL"
+	K_OFF "OFF" K_OFFSETS "OFFSETS" K_ON "ON" K_OPTION "OPTION" K_OPTIONALLY "OPTIONALLY"
+	K_OR "OR" K_ORPHAN "ORPHAN" K_OWNER "OWNER" K_PARSER "PARSER" K_PARTITION "PARTITION"
+	K_PIPELINE "PIPELINE" K_PIPELINES "PIPELINES" K_PROCEDURE "PROCEDURE" K_RENAME "RENAME"
+	K_REPLACE "REPLACE" K_REQUIRE "REQUIRE" K_RESTORE "RESTORE" K_RESTRICT "RESTRICT"
+	K_REVOKE "REVOKE" K_ROLE "ROLE" K_RUNNING "RUNNING" K_SCHEMA "SCHEMA" K_SET "SET"
+	K_SHOW "SHOW" K_SKIP "SKIP" K_START "START" K_STARTING "STARTING" K_STOP "STOP"
+	K_STOP_ON_ERROR "STOP_ON_ERROR" K_TABLE "TABLE" K_TERMINATED "TERMINATED" K_TEST "TEST"
+	K_TO "TO" K_USE "USE" K_WHERE "WHERE" K_WITH "WITH" K_ZSTD "ZSTD"
 
 %type <statement> statement create_link alter_link drop_link grant revoke show look
 %type <statement> use export load
+%type <statement> create_pipeline alter_pipeline pipeline_change some_settings drop_pipeline
+%type <statement> run_pipeline show_pipeline
+%type <pipeline> pipeline_source pipeline_formats pipeline_target
+%type <settings> pipeline_settings pipeline_setting
+%type <field> field
+%type <str> number_setting offsets pipeline_name opt_where opt_on_conflict opt_set_clause
+%type <target> new_pipeline old_pipeline idle_pipeline running_pipeline
+%type <table> table_name
 %type <create> create_clauses
 %type <alter> alter_clauses alter_clause
 %type <change> change
-%type <boolean> opt_or_replace opt_full opt_cascade opt_grant_option
+%type <boolean> opt_or_replace opt_full opt_cascade opt_grant_option on_or_off opt_force
+%type <count> skip_kind opt_limit foreground
 %type <str> link_type string opt_string text_or_null key unreserved_word any_word privilege
 %type <str> link_word name opt_on_schema format_string codec value
 %type <word> word role_word role role_name opt_for_role
@@ -105,7 +127,7 @@ static void link_yyerror(LINK_YYLTYPE *location, LinkStatement **result, yyscan_
 %type <link> link_name
 %type <target> new_link old_link
 %type <on> scope
-%type <list> privileges grantees names columns table_name
+%type <list> privileges grantees names columns fields json_path
 %type <list> export_clauses load_clauses format_clause field_clauses line_clauses
 %type <list> options values
 %type <clause> field_clause line_clause option
@@ -138,6 +160,11 @@ statement:
 			| look
 			| use
 			| load
+			| create_pipeline
+			| alter_pipeline
+			| drop_pipeline
+			| run_pipeline
+			| show_pipeline
 			| not_yet				{ $$ = NULL; }
 		;
 
@@ -483,16 +510,14 @@ load:
 				{
 					$$ = link_make_statement(LINK_STMT_LOAD, &$4);
 					$$->u.transfer.path = $5;
-					$$->u.transfer.table = list_length($8) == 1 ?
-						makeRangeVar(NULL, linitial($8), @8) :
-						makeRangeVar(linitial($8), lsecond($8), @8);
+					$$->u.transfer.table = $8;
 					$$->u.transfer.clauses = $9;
 				}
 		;
 
 table_name:
-			name					{ $$ = list_make1($1); }
-			| name '.' name			{ $$ = list_make2($1, $3); }
+			name					{ $$ = makeRangeVar(NULL, $1, @1); }
+			| name '.' name			{ $$ = makeRangeVar($1, $3, @1); }
 		;
 
 export_clauses:
@@ -620,19 +645,316 @@ number:
 			| '-' NUMBER			{ $$ = link_make_number(psprintf("-%s", $2)); }
 		;
 
+/* ---- pipelines ---- */
+
+create_pipeline:
+			K_CREATE opt_or_replace K_PIPELINE new_pipeline opt_force
+			K_AS K_LOAD K_DATA K_LINK link_name pipeline_source
+			opt_set_clause opt_where opt_on_conflict
+				{
+					if ($2 && $4.conditional)
+						ereport(ERROR,
+								(errcode(ERRCODE_SYNTAX_ERROR),
+								 errmsg("OR REPLACE and IF NOT EXISTS exclude each other"),
+								 link_scanner_errposition(yyscanner, @4)));
+					$$ = link_make_statement(LINK_STMT_CREATE_PIPELINE, &$10);
+					$$->u.pipeline = *$11;
+					$$->u.pipeline.name = $4.link.name;
+					$$->u.pipeline.or_replace = $2;
+					$$->u.pipeline.conditional = $4.conditional;
+					$$->u.pipeline.force = $5;
+					$$->u.pipeline.set_clause = $12;
+					$$->u.pipeline.where_clause = $13;
+					$$->u.pipeline.on_conflict = $14;
+				}
+		;
+
+opt_force:
+			%empty					{ $$ = false; }
+			| K_FORCE				{ $$ = true; }
+		;
+
+pipeline_source:
+			string pipeline_settings K_INTO pipeline_formats
+				{
+					$$ = $4;
+					$$->path = $1;
+					$$->settings = *$2;
+				}
+		;
+
+pipeline_settings:
+			%empty
+				{ $$ = palloc0(sizeof(LinkPipelineSettings)); }
+			| pipeline_settings pipeline_setting
+				{ $$ = link_merge_settings($1, $2, @2, yyscanner); }
+		;
+
+pipeline_setting:
+			number_setting NUMBER
+				{ $$ = link_make_setting($1, link_make_count($2, @2, yyscanner)); }
+			| K_SKIP skip_kind K_ERRORS
+				{
+					$$ = palloc0(sizeof(LinkPipelineSettings));
+					$$->skip_given = true;
+					$$->skip = (int) $2;
+				}
+			| K_STOP_ON_ERROR on_or_off
+				{
+					$$ = palloc0(sizeof(LinkPipelineSettings));
+					$$->stop_on_error_given = true;
+					$$->stop_on_error = $2;
+				}
+		;
+
+number_setting:
+			K_BATCH_INTERVAL
+			| K_MAX_PARTITIONS_PER_BATCH
+			| K_MAX_RETRIES_PER_BATCH_PARTITION
+			| K_MAX_OFFSETS_PER_BATCH_PARTITION
+		;
+
+skip_kind:
+			K_ALL					{ $$ = LINK_SKIP_ALL; }
+			| K_CONSTRAINT			{ $$ = LINK_SKIP_CONSTRAINT; }
+			| K_DUPLICATE K_KEY		{ $$ = LINK_SKIP_DUPLICATE_KEY; }
+			| K_PARSER				{ $$ = LINK_SKIP_PARSER; }
+		;
+
+on_or_off:
+			K_ON					{ $$ = true; }
+			| K_OFF					{ $$ = false; }
+		;
+
+pipeline_target:
+			K_TABLE table_name
+				{
+					$$ = palloc0(sizeof(LinkPipelineStatement));
+					$$->target = $2;
+				}
+			| K_PROCEDURE table_name
+				{
+					$$ = palloc0(sizeof(LinkPipelineStatement));
+					$$->target = $2;
+					$$->procedure = true;
+				}
+		;
+
+pipeline_formats:
+			pipeline_target
+			| pipeline_formats format_clause
+				{
+					$$ = $1;
+					$$->clauses = link_add_clauses($$->clauses, $2, yyscanner);
+				}
+			| pipeline_formats K_IGNORE NUMBER K_LINES
+				{
+					$$ = $1;
+					$$->clauses = link_add_clause($$->clauses,
+												  makeDefElem(LINK_CLAUSE_IGNORE, link_make_number($3), @2),
+												  yyscanner);
+				}
+			| pipeline_formats '(' fields ')'
+				{
+					$$ = $1;
+					if ($$->fields != NIL)
+						link_refuse_repeated(LINK_CLAUSE_COLUMNS, @2, yyscanner);
+					$$->fields = $3;
+				}
+		;
+
+fields:
+			field					{ $$ = list_make1($1); }
+			| fields ',' field		{ $$ = lappend($1, $3); }
+		;
+
+field:
+			word
+				{ $$ = link_make_field(&$1, false, NIL, @1, yyscanner); }
+			| word '<' '-' json_path
+				{ $$ = link_make_field(&$1, false, $4, @1, yyscanner); }
+			| '@' word
+				{ $$ = link_make_field(&$2, true, NIL, @2, yyscanner); }
+			| '@' word '<' '-' json_path
+				{ $$ = link_make_field(&$2, true, $5, @2, yyscanner); }
+		;
+
+json_path:
+			word					{ $$ = list_make1($1.text); }
+			| json_path key			{ $$ = lappend($1, $2); }
+		;
+
+/* SQL, which has other rules: the scanner gives it whole. */
+opt_set_clause:
+			%empty
+				{ $$ = NULL; }
+			| K_SET
+				{
+					static const char *const stops[] = {"where", "on", NULL};
+
+					link_scanner_take_clause(yyscanner, stops);
+				}
+			SQL_CLAUSE
+				{ $$ = $3; }
+		;
+
+opt_where:
+			%empty
+				{ $$ = NULL; }
+			| K_WHERE
+				{
+					static const char *const stops[] = {"on", NULL};
+
+					link_scanner_take_clause(yyscanner, stops);
+				}
+			SQL_CLAUSE
+				{ $$ = $3; }
+		;
+
+opt_on_conflict:
+			%empty
+				{ $$ = NULL; }
+			| K_ON K_CONFLICT
+				{
+					static const char *const stops[] = {NULL};
+
+					link_scanner_take_clause(yyscanner, stops);
+				}
+			SQL_CLAUSE
+				{ $$ = $4; }
+			| K_ON K_DUPLICATE
+				{
+					link_refuse_duplicate_key(@1, yyscanner);
+					$$ = NULL;
+				}
+		;
+
+alter_pipeline:
+			K_ALTER K_PIPELINE pipeline_name pipeline_change
+				{
+					$$ = $4;
+					$$->u.pipeline.name = $3;
+				}
+		;
+
+pipeline_change:
+			K_SET some_settings
+				{ $$ = $2; }
+			| some_settings
+			| K_SET K_OFFSETS offsets
+				{ $$ = link_make_pipeline(LINK_STMT_SET_PIPELINE_OFFSETS, NULL, $3); }
+			| K_DROP K_FILE string
+				{ $$ = link_make_pipeline(LINK_STMT_DROP_PIPELINE_FILE, NULL, $3); }
+			| K_DROP K_ORPHAN K_FILES
+				{ $$ = link_make_pipeline(LINK_STMT_DROP_ORPHAN_FILES, NULL, NULL); }
+			| K_DROP K_PARTITION string
+				{ $$ = link_make_pipeline(LINK_STMT_DROP_PIPELINE_PARTITION, NULL, $3); }
+			| K_CLEAR K_ERRORS
+				{ $$ = link_make_pipeline(LINK_STMT_CLEAR_PIPELINE_ERRORS, NULL, NULL); }
+			| K_RENAME K_TO pipeline_name
+				{ $$ = link_make_pipeline(LINK_STMT_RENAME_PIPELINE, NULL, $3); }
+			| K_OWNER K_TO role
+				{
+					$$ = link_make_pipeline(LINK_STMT_SET_PIPELINE_OWNER, NULL, NULL);
+					$$->u.pipeline.role = $3;
+				}
+		;
+
+some_settings:
+			pipeline_setting pipeline_settings
+				{
+					$$ = link_make_pipeline(LINK_STMT_ALTER_PIPELINE, NULL, NULL);
+					$$->u.pipeline.settings = *link_merge_settings($2, $1, @1, yyscanner);
+				}
+		;
+
+offsets:
+			K_EARLIEST
+			| K_LATEST
+			| string
+		;
+
+drop_pipeline:
+			K_DROP K_PIPELINE old_pipeline
+				{
+					$$ = link_make_pipeline(LINK_STMT_DROP_PIPELINE, $3.link.name, NULL);
+					$$->u.pipeline.conditional = $3.conditional;
+				}
+		;
+
+run_pipeline:
+			K_START K_PIPELINE idle_pipeline foreground
+				{
+					$$ = link_make_pipeline(LINK_STMT_START_PIPELINE, $3.link.name, NULL);
+					$$->u.pipeline.conditional = $3.conditional;
+					$$->u.pipeline.foreground = $4 >= 0;
+					$$->u.pipeline.limit = $4;
+				}
+			| K_START K_ALL K_PIPELINES
+				{ $$ = link_make_pipeline(LINK_STMT_START_PIPELINE, NULL, NULL); }
+			| K_STOP K_PIPELINE running_pipeline
+				{
+					$$ = link_make_pipeline(LINK_STMT_STOP_PIPELINE, $3.link.name, NULL);
+					$$->u.pipeline.conditional = $3.conditional;
+				}
+			| K_STOP K_ALL K_PIPELINES
+				{ $$ = link_make_pipeline(LINK_STMT_STOP_PIPELINE, NULL, NULL); }
+			| K_TEST K_PIPELINE pipeline_name opt_limit
+				{
+					$$ = link_make_pipeline(LINK_STMT_TEST_PIPELINE, $3, NULL);
+					$$->u.pipeline.limit = $4;
+				}
+		;
+
+/* How many batches at most, 0: any number; -1: in the background. */
+foreground:
+			%empty									{ $$ = -1; }
+			| K_FOREGROUND							{ $$ = 0; }
+			| K_FOREGROUND K_LIMIT NUMBER K_BATCHES	{ $$ = link_make_count($3, @3, yyscanner); }
+		;
+
+/* SingleStore shows one row if nothing is said. */
+opt_limit:
+			%empty					{ $$ = 1; }
+			| K_LIMIT NUMBER		{ $$ = link_make_count($2, @2, yyscanner); }
+		;
+
+show_pipeline:
+			K_SHOW K_PIPELINES
+				{ $$ = link_make_pipeline(LINK_STMT_SHOW_PIPELINES, NULL, NULL); }
+			| K_SHOW K_CREATE K_PIPELINE pipeline_name
+				{ $$ = link_make_pipeline(LINK_STMT_SHOW_CREATE_PIPELINE, $4, NULL); }
+		;
+
+pipeline_name:
+			link_word
+		;
+
+new_pipeline:
+			pipeline_name						{ $$.link.name = $1; $$.conditional = false; }
+			| K_IF K_NOT K_EXISTS pipeline_name	{ $$.link.name = $4; $$.conditional = true; }
+		;
+
+old_pipeline:
+			pipeline_name						{ $$.link.name = $1; $$.conditional = false; }
+			| K_IF K_EXISTS pipeline_name		{ $$.link.name = $3; $$.conditional = true; }
+		;
+
+idle_pipeline:
+			pipeline_name						{ $$.link.name = $1; $$.conditional = false; }
+			| K_IF K_NOT K_RUNNING pipeline_name	{ $$.link.name = $4; $$.conditional = true; }
+		;
+
+running_pipeline:
+			pipeline_name						{ $$.link.name = $1; $$.conditional = false; }
+			| K_IF K_RUNNING pipeline_name		{ $$.link.name = $3; $$.conditional = true; }
+		;
+
 /* ---- what SingleStore has and this build has not ---- */
 
 /* What follows is not looked at. */
 not_yet:
-			K_CREATE opt_or_replace K_PIPELINE	{ link_refuse_statement("CREATE PIPELINE"); }
-			| K_ALTER K_PIPELINE				{ link_refuse_statement("ALTER PIPELINE"); }
-			| K_DROP K_PIPELINE					{ link_refuse_statement("DROP PIPELINE"); }
-			| K_START K_PIPELINE				{ link_refuse_statement("START PIPELINE"); }
-			| K_STOP K_PIPELINE					{ link_refuse_statement("STOP PIPELINE"); }
-			| K_TEST K_PIPELINE					{ link_refuse_statement("TEST PIPELINE"); }
-			| K_SHOW K_PIPELINES				{ link_refuse_statement("SHOW PIPELINES"); }
-			| K_SHOW K_CREATE K_PIPELINE		{ link_refuse_statement("SHOW CREATE PIPELINE"); }
-			| K_BACKUP							{ link_refuse_statement("BACKUP"); }
+			K_BACKUP							{ link_refuse_statement("BACKUP"); }
 			| K_RESTORE							{ link_refuse_statement("RESTORE"); }
 		;
 
@@ -705,14 +1027,18 @@ any_word:
 
 /* All keywords but AS, FOR, FROM, GRANT, INTO, ON, ROLE, TABLE, TO, WITH, as in SQL. */
 unreserved_word:
-			K_ALTER | K_BACKUP | K_BY | K_CASCADE | K_CHECK | K_COLUMNS | K_COMPRESSION
-			| K_CONFIG | K_CREATE | K_CREDENTIALS | K_DATA | K_DESCRIPTION | K_DROP
-			| K_ENCLOSED | K_ESCAPED | K_EXISTS | K_FIELDS | K_FORMAT | K_FULL | K_GRANTS
-			| K_GZIP | K_IDENTIFIED | K_IF | K_IGNORE | K_KAFKA | K_KEY | K_LINES | K_LINK
-			| K_LINKS | K_LIST | K_LOAD | K_LZ4 | K_NOT | K_NULL | K_OPTION | K_OPTIONALLY
-			| K_OR | K_OWNER | K_PIPELINE | K_PIPELINES | K_RENAME | K_REPLACE | K_REQUIRE
-			| K_RESTORE | K_RESTRICT | K_REVOKE | K_SCHEMA | K_SET | K_SHOW | K_START
-			| K_STARTING | K_STOP | K_TERMINATED | K_TEST | K_USE | K_ZSTD
+			K_ALL | K_ALTER | K_BACKUP | K_BATCHES | K_BATCH_INTERVAL | K_BY | K_CASCADE | K_CHECK
+			| K_CLEAR | K_COLUMNS | K_COMPRESSION | K_CONFIG | K_CONFLICT | K_CONSTRAINT | K_CREATE
+			| K_CREDENTIALS | K_DATA | K_DESCRIPTION | K_DROP | K_DUPLICATE | K_EARLIEST
+			| K_ENCLOSED | K_ERRORS | K_ESCAPED | K_EXISTS | K_FIELDS | K_FILE | K_FILES | K_FORCE
+			| K_FOREGROUND | K_FORMAT | K_FULL | K_GRANTS | K_GZIP | K_IDENTIFIED | K_IF | K_IGNORE
+			| K_KAFKA | K_KEY | K_LATEST | K_LIMIT | K_LINES | K_LINK | K_LINKS | K_LIST | K_LOAD
+			| K_LZ4 | K_MAX_OFFSETS_PER_BATCH_PARTITION | K_MAX_PARTITIONS_PER_BATCH
+			| K_MAX_RETRIES_PER_BATCH_PARTITION | K_NOT | K_NULL | K_OFF | K_OFFSETS | K_OPTION
+			| K_OPTIONALLY | K_OR | K_ORPHAN | K_OWNER | K_PARSER | K_PARTITION | K_PIPELINE
+			| K_PIPELINES | K_PROCEDURE | K_RENAME | K_REPLACE | K_REQUIRE | K_RESTORE | K_RESTRICT
+			| K_REVOKE | K_RUNNING | K_SCHEMA | K_SET | K_SHOW | K_SKIP | K_START | K_STARTING
+			| K_STOP | K_STOP_ON_ERROR | K_TERMINATED | K_TEST | K_USE | K_WHERE | K_ZSTD
 		;
 
 %%

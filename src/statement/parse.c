@@ -50,8 +50,46 @@ link_make_statement(LinkStatementKind kind, const LinkName *link)
 	return statement;
 }
 
-static void
-refuse_repeated(const char *name, int location, yyscan_t yyscanner)
+LinkStatement *
+link_make_pipeline(LinkStatementKind kind, const char *name, const char *text)
+{
+	LinkStatement *statement = link_make_statement(kind, NULL);
+
+	statement->u.pipeline.name = name;
+	statement->u.pipeline.text = text;
+	return statement;
+}
+
+LinkPipelineSettings *
+link_make_setting(const char *name, int64 value)
+{
+	LinkPipelineSettings *settings = palloc0(sizeof(LinkPipelineSettings));
+
+	if (pg_strcasecmp(name, "BATCH_INTERVAL") == 0)
+	{
+		settings->batch_interval_given = true;
+		settings->batch_interval = value;
+	}
+	else if (pg_strcasecmp(name, "MAX_PARTITIONS_PER_BATCH") == 0)
+	{
+		settings->max_partitions_given = true;
+		settings->max_partitions = value;
+	}
+	else if (pg_strcasecmp(name, "MAX_RETRIES_PER_BATCH_PARTITION") == 0)
+	{
+		settings->max_retries_given = true;
+		settings->max_retries = value;
+	}
+	else
+	{
+		settings->max_offsets_given = true;
+		settings->max_offsets = value;
+	}
+	return settings;
+}
+
+void
+link_refuse_repeated(const char *name, int location, yyscan_t yyscanner)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_SYNTAX_ERROR),
@@ -64,7 +102,7 @@ link_set_once(const char **clause, const char *value, const char *name,
 			  int location, yyscan_t yyscanner)
 {
 	if (*clause != NULL)
-		refuse_repeated(name, location, yyscanner);
+		link_refuse_repeated(name, location, yyscanner);
 	*clause = value;
 }
 
@@ -72,11 +110,11 @@ LinkAlterArgs *
 link_merge_alter(LinkAlterArgs *args, const LinkAlterArgs *more, int location, yyscan_t yyscanner)
 {
 	if (args->config.given && more->config.given)
-		refuse_repeated("CONFIG", location, yyscanner);
+		link_refuse_repeated("CONFIG", location, yyscanner);
 	if (args->credentials.given && more->credentials.given)
-		refuse_repeated("CREDENTIALS", location, yyscanner);
+		link_refuse_repeated("CREDENTIALS", location, yyscanner);
 	if (args->description_given && more->description_given)
-		refuse_repeated("DESCRIPTION", location, yyscanner);
+		link_refuse_repeated("DESCRIPTION", location, yyscanner);
 	if (more->config.given)
 		args->config = more->config;
 	if (more->credentials.given)
@@ -89,6 +127,69 @@ link_merge_alter(LinkAlterArgs *args, const LinkAlterArgs *more, int location, y
 	return args;
 }
 
+LinkPipelineSettings *
+link_merge_settings(LinkPipelineSettings *settings, const LinkPipelineSettings *more,
+					int location, yyscan_t yyscanner)
+{
+#define MERGE(member, name) \
+	do { \
+		if (more->member##_given) \
+		{ \
+			if (settings->member##_given) \
+				link_refuse_repeated(name, location, yyscanner); \
+			settings->member##_given = true; \
+			settings->member = more->member; \
+		} \
+	} while (0)
+
+	MERGE(batch_interval, "BATCH_INTERVAL");
+	MERGE(max_partitions, "MAX_PARTITIONS_PER_BATCH");
+	MERGE(max_retries, "MAX_RETRIES_PER_BATCH_PARTITION");
+	MERGE(max_offsets, "MAX_OFFSETS_PER_BATCH_PARTITION");
+	MERGE(stop_on_error, "STOP_ON_ERROR");
+#undef MERGE
+	if (more->skip_given)
+	{
+		settings->skip_given = true;
+		settings->skip |= more->skip;
+	}
+	return settings;
+}
+
+int64
+link_make_count(const char *digits, int location, yyscan_t yyscanner)
+{
+	char	   *end;
+	int64		value;
+
+	errno = 0;
+	value = strtoi64(digits, &end, 10);
+	if (errno != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("number is too large"),
+				 link_scanner_errposition(yyscanner, location)));
+	return value;
+}
+
+LinkPipelineField *
+link_make_field(const LinkWord *word, bool variable, List *path, int location, yyscan_t yyscanner)
+{
+	LinkPipelineField *field = palloc(sizeof(LinkPipelineField));
+
+	link_check_identifier(word, location, yyscanner);
+	field->name = link_fold_word(word);
+	if (variable)
+		field->name = psprintf("@%s", field->name);
+	if (strlen(field->name) >= NAMEDATALEN || (!variable && field->name[0] == '@'))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid name of a field"),
+				 link_scanner_errposition(yyscanner, location)));
+	field->path = path;
+	return field;
+}
+
 List *
 link_add_clause(List *clauses, DefElem *clause, yyscan_t yyscanner)
 {
@@ -96,7 +197,7 @@ link_add_clause(List *clauses, DefElem *clause, yyscan_t yyscanner)
 
 	foreach(cell, clauses)
 		if (strcmp(lfirst_node(DefElem, cell)->defname, clause->defname) == 0)
-			refuse_repeated(clause->defname, clause->location, yyscanner);
+			link_refuse_repeated(clause->defname, clause->location, yyscanner);
 	return lappend(clauses, clause);
 }
 
@@ -207,6 +308,16 @@ link_refuse_statement(const char *what)
 	ereport(ERROR,
 			(errcode(ERRCODE_LINK_UNSUPPORTED),
 			 errmsg("%s is not yet supported by this build", what)));
+}
+
+void
+link_refuse_duplicate_key(int location, yyscan_t yyscanner)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_LINK_UNSUPPORTED),
+			 errmsg("ON DUPLICATE KEY UPDATE is not supported"),
+			 errhint("Write ON CONFLICT (key) DO UPDATE SET column = excluded.column."),
+			 link_scanner_errposition(yyscanner, location)));
 }
 
 void

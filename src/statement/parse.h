@@ -43,9 +43,20 @@ extern void link_scanner_syntax_error(yyscan_t yyscanner, int location,
 /* Is the word of that length one of the grammar's keywords?  Gives its token, or 0. */
 extern int	link_scanner_keyword(const char *word, int len);
 
+/*
+ * The next token is SQL_CLAUSE: text up to a semicolon, or one of these words
+ * (NULL-terminated, static) that is in no parenthesis, by the rules of SQL.  Before
+ * the parser looks ahead.
+ */
+extern void link_scanner_take_clause(yyscan_t yyscanner, const char *const *stops);
+
 /* ---- parse.c: what actions of the grammar call ---- */
 
 extern LinkStatement *link_make_statement(LinkStatementKind kind, const LinkName *link);
+extern LinkStatement *link_make_pipeline(LinkStatementKind kind, const char *name, const char *text);
+
+/* 'name' is that of the clause, in any case. */
+extern LinkPipelineSettings *link_make_setting(const char *name, int64 value);
 extern DefElem *link_string_clause(const char *name, char *value, int location);
 extern Node *link_make_number(char *digits);
 
@@ -57,6 +68,7 @@ extern void link_check_identifier(const LinkWord *word, int location, yyscan_t y
 extern char *link_unescape(const char *string, int location, yyscan_t yyscanner);
 
 /* Each of these throws 42601 for what was there before; 'name' is for the message. */
+extern void link_refuse_repeated(const char *name, int location, yyscan_t yyscanner);
 extern void link_set_once(const char **clause, const char *value, const char *name,
 						  int location, yyscan_t yyscanner);
 extern LinkAlterArgs *link_merge_alter(LinkAlterArgs *args, const LinkAlterArgs *more,
@@ -64,7 +76,17 @@ extern LinkAlterArgs *link_merge_alter(LinkAlterArgs *args, const LinkAlterArgs 
 extern List *link_add_clause(List *clauses, DefElem *clause, yyscan_t yyscanner);
 extern List *link_add_clauses(List *clauses, List *more, yyscan_t yyscanner);
 
+extern LinkPipelineSettings *link_merge_settings(LinkPipelineSettings *settings, const LinkPipelineSettings *more,
+												 int location, yyscan_t yyscanner);
+
+/* 22003 for what no int64 holds. */
+extern int64 link_make_count(const char *digits, int location, yyscan_t yyscanner);
+
+extern LinkPipelineField *link_make_field(const LinkWord *word, bool variable, List *path,
+										  int location, yyscan_t yyscanner);
+
 /* What is understood, and refused; these always throw. */
+extern void link_refuse_duplicate_key(int location, yyscan_t yyscanner);
 extern void link_refuse_statement(const char *what);
 extern void link_refuse_host(int location, yyscan_t yyscanner);
 extern void link_refuse_account(const char *clause);

@@ -26,6 +26,8 @@
 
 #include "catalog/ddl.h"
 #include "catalog/links.h"
+#include "pipeline/clauses.h"
+#include "pipeline/ddl.h"
 
 typedef enum LinkStatementKind
 {
@@ -44,7 +46,22 @@ typedef enum LinkStatementKind
 	LINK_STMT_LIST,
 	LINK_STMT_USE,
 	LINK_STMT_EXPORT,
-	LINK_STMT_LOAD
+	LINK_STMT_LOAD,
+	LINK_STMT_CREATE_PIPELINE,
+	LINK_STMT_ALTER_PIPELINE,
+	LINK_STMT_RENAME_PIPELINE,
+	LINK_STMT_SET_PIPELINE_OWNER,
+	LINK_STMT_SET_PIPELINE_OFFSETS,
+	LINK_STMT_DROP_PIPELINE_FILE,
+	LINK_STMT_DROP_PIPELINE_PARTITION,
+	LINK_STMT_DROP_ORPHAN_FILES,
+	LINK_STMT_CLEAR_PIPELINE_ERRORS,
+	LINK_STMT_DROP_PIPELINE,
+	LINK_STMT_START_PIPELINE,
+	LINK_STMT_STOP_PIPELINE,
+	LINK_STMT_TEST_PIPELINE,
+	LINK_STMT_SHOW_PIPELINES,
+	LINK_STMT_SHOW_CREATE_PIPELINE
 } LinkStatementKind;
 
 /* An identifier as typed; one without quotes means its lower case, except as a link's own name. */
@@ -78,6 +95,30 @@ typedef struct LinkStatementScope
 #define LINK_CLAUSE_IGNORE			"IGNORE"	/* Integer or Float */
 #define LINK_CLAUSE_COLUMNS			"list of columns"	/* List of String */
 #define LINK_CLAUSE_OPTIONS			"WITH"	/* List of DefElem */
+
+/* Of the statements on pipelines; what a statement has no words for is zero. */
+typedef struct LinkPipelineStatement
+{
+	const char *name;			/* NULL: ALL, of START and STOP */
+	const char *text;			/* new name; offsets; path of a file; partition */
+	LinkWord	role;			/* OWNER TO */
+	bool		conditional;	/* IF EXISTS, IF NOT EXISTS, IF [NOT] RUNNING */
+	bool		or_replace;
+	bool		force;
+	bool		foreground;
+	int64		limit;			/* of batches, 0: none; of rows of TEST */
+	LinkPipelineSettings settings;
+
+	/* CREATE */
+	const char *path;
+	bool		procedure;		/* the target is one */
+	RangeVar   *target;
+	List	   *clauses;		/* as those of LOAD DATA, without columns */
+	List	   *fields;			/* of LinkPipelineField */
+	const char *set_clause;		/* without their words; or NULL */
+	const char *where_clause;
+	const char *on_conflict;
+} LinkPipelineStatement;
 
 /*
  * 'link' is the link of all statements that have one, CREATE and ALTER
@@ -121,6 +162,7 @@ typedef struct LinkStatement
 			const char *path;
 			List	   *clauses;
 		}			transfer;
+		LinkPipelineStatement pipeline;
 	}			u;
 } LinkStatement;
 
