@@ -156,12 +156,3 @@ link_pipeline_seek(const LinkPipeline *pipeline, bool latest)
 {
 	link_work_seek(pipeline, latest);
 }
-
-List *
-link_pipeline_test(const LinkPipeline *pipeline, int64 limit)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_LINK_UNSUPPORTED),
-			 errmsg("TEST PIPELINE is not yet supported by this build")));
-	return NIL;					/* keep compiler quiet */
-}
