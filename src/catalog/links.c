@@ -111,26 +111,48 @@ link_parse_name(const char *text)
 	return result;
 }
 
+char *
+link_parse_plain_name(const char *what, const char *text)
+{
+	const char *p = text;
+	bool		quoted;
+	char	   *name;
+
+	while (scanner_isspace(*p))
+		p++;
+	name = name_part(&p, &quoted);
+	while (scanner_isspace(*p))
+		p++;
+	if (name == NULL || *p != '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_NAME),
+				 errmsg("invalid %s name: \"%s\"", what, text),
+				 errhint("It has no schema; one with a dot or a quote in it is written in double quotes.")));
+	link_check_plain_name(what, name);
+	return name;
+}
+
+void
+link_check_plain_name(const char *what, const char *name)
+{
+	if (strlen(name) >= NAMEDATALEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_NAME_TOO_LONG),
+				 errmsg("%s name is too long", what),
+				 errdetail("A name has at most %d bytes.", NAMEDATALEN - 1)));
+	for (const unsigned char *p = (const unsigned char *) name; *p; p++)
+		if (*p < 0x20 || *p == 0x7f)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_NAME),
+					 errmsg("%s name holds a control character", what)));
+}
+
 void
 link_check_name(const LinkName *name)
 {
-	const char *parts[] = {name->namespace, name->name};
-
-	for (int i = 0; i < 2; i++)
-	{
-		if (parts[i] == NULL)
-			continue;
-		if (strlen(parts[i]) >= NAMEDATALEN)
-			ereport(ERROR,
-					(errcode(ERRCODE_NAME_TOO_LONG),
-					 errmsg("%s name is too long", i == 0 ? "schema" : "link"),
-					 errdetail("A name has at most %d bytes.", NAMEDATALEN - 1)));
-		for (const unsigned char *p = (const unsigned char *) parts[i]; *p; p++)
-			if (*p < 0x20 || *p == 0x7f)
-				ereport(ERROR,
-						(errcode(ERRCODE_INVALID_NAME),
-						 errmsg("link name holds a control character")));
-	}
+	if (name->namespace)
+		link_check_plain_name("schema", name->namespace);
+	link_check_plain_name("link", name->name);
 }
 
 char *

@@ -71,6 +71,10 @@ extern char *link_fold_name(const char *name);
  */
 extern void link_check_name(const LinkName *name);
 
+/* The same for names without a schema, of pipelines: 'what' is for messages. */
+extern char *link_parse_plain_name(const char *what, const char *text);
+extern void link_check_plain_name(const char *what, const char *name);
+
 /* The tuple's columns, copied into the current memory context. */
 extern LinkRow *link_row_from_tuple(HeapTuple tuple, TupleDesc desc);
 

@@ -90,9 +90,6 @@ extern void link_drop_pipeline_partition(const char *name, int partition);
 extern uint64 link_drop_orphan_files(const char *name);
 extern void link_clear_pipeline_errors(const char *name);
 
-/* A pipeline's name in text of a function: one identifier, as typed.  42602 */
-extern char *link_parse_pipeline_name(const char *text);
-
 /* Find it for its owner or a superuser, or 42704, 42501. */
 extern LinkPipeline *link_own_pipeline(const char *name);
 

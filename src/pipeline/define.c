@@ -43,19 +43,6 @@
 /* Of the rows that the clauses see, for their analysis. */
 #define ROWS_NAME "rows"
 
-char *
-link_parse_pipeline_name(const char *text)
-{
-	LinkName	name = link_parse_name(text);
-
-	if (name.namespace)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_NAME),
-				 errmsg("the name of a pipeline has no schema"),
-				 errhint("Write a name with a dot in it in double quotes.")));
-	return name.name;
-}
-
 static LinkPipeline *
 find(const char *name)
 {
@@ -334,7 +321,6 @@ existing(const LinkCreatePipelineArgs *args)
 static void
 create(const LinkCreatePipelineArgs *args)
 {
-	LinkName	name = {NULL, unconstify(char *, args->name)};
 	LinkPipeline *pipeline = palloc0(sizeof(LinkPipeline));
 	LinkPipeline *old;
 	LinkRow    *row;
@@ -344,7 +330,7 @@ create(const LinkCreatePipelineArgs *args)
 		ereport(ERROR,
 				(errcode(ERRCODE_SYNTAX_ERROR),
 				 errmsg("OR REPLACE and IF NOT EXISTS exclude each other")));
-	link_check_name(&name);
+	link_check_plain_name("pipeline", args->name);
 	row = link_lookup_name(&args->link, LINK_ACL_READ);
 	old = existing(args);
 	link_use_detail("pipeline %s%s", quote_identifier(args->name), old ? ", replaced" : "");
@@ -437,12 +423,11 @@ link_rename_pipeline(const char *name, const char *new_name)
 {
 	LINK_USE_BEGIN(LINK_VERB_ALTER_PIPELINE, NULL);
 	{
-		LinkName	target = {NULL, unconstify(char *, new_name)};
 		LinkPipeline *pipeline;
 		LinkPipeline *other;
 
 		link_prevent_write("ALTER PIPELINE");
-		link_check_name(&target);
+		link_check_plain_name("pipeline", new_name);
 		pipeline = link_lock_own_pipeline(name);
 		link_use_detail("pipeline %s, renamed to %s", quote_identifier(pipeline->name), quote_identifier(new_name));
 		link_lock_name("", link_fold_name(new_name));
@@ -451,7 +436,7 @@ link_rename_pipeline(const char *name, const char *new_name)
 			ereport(ERROR,
 					(errcode(ERRCODE_LINK_DUPLICATE),
 					 errmsg("pipeline %s already exists", quote_identifier(other->name))));
-		pipeline->name = target.name;
+		pipeline->name = unconstify(char *, new_name);
 		link_pipeline_update(pipeline);
 	}
 	LINK_USE_END();

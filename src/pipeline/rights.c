@@ -23,6 +23,7 @@
 #include "catalog/privileges.h"
 #include "catalog/roles.h"
 #include "catalog/tables.h"
+#include "catalog/use.h"
 #include "errors.h"
 #include "pipeline/clauses.h"
 #include "pipeline/ddl.h"
@@ -37,6 +38,7 @@ check_link(const LinkPipeline *pipeline)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_UNDEFINED),
 				 errmsg("the link of pipeline %s does not exist", quote_identifier(pipeline->name))));
+	link_use_found(row);
 	missing = LINK_ACL_READ & ~link_acl_on_link(pipeline->owner, row, NULL);
 	if (missing)
 		ereport(ERROR,
@@ -45,6 +47,9 @@ check_link(const LinkPipeline *pipeline)
 				 errdetail("The owner of pipeline %s, role %s, needs %s on the link, its schema or the database.",
 						   quote_identifier(pipeline->name), link_role_name(pipeline->owner),
 						   link_acl_text(missing))));
+
+	/* transfers go on asking */
+	row->demanded = LINK_ACL_READ;
 	return row;
 }
 

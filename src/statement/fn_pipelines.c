@@ -58,7 +58,7 @@ static const LinkOptionArg format_args[] = {
 static char *
 pipeline_name(FunctionCallInfo fcinfo)
 {
-	return link_parse_pipeline_name(link_arg_text(fcinfo, 0, "name"));
+	return link_parse_plain_name("pipeline", link_arg_text(fcinfo, 0, "name"));
 }
 
 /* Left out, so that SHOW CREATE shows what somebody has chosen. */
@@ -177,7 +177,8 @@ link_fn_alter_pipeline(PG_FUNCTION_ARGS)
 Datum
 link_fn_rename_pipeline(PG_FUNCTION_ARGS)
 {
-	link_rename_pipeline(pipeline_name(fcinfo), link_parse_pipeline_name(link_arg_text(fcinfo, 1, "new_name")));
+	link_rename_pipeline(pipeline_name(fcinfo),
+						 link_parse_plain_name("pipeline", link_arg_text(fcinfo, 1, "new_name")));
 	PG_RETURN_VOID();
 }
 

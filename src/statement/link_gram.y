@@ -927,7 +927,12 @@ show_pipeline:
 		;
 
 pipeline_name:
-			link_word
+			word
+				{
+					link_check_identifier(&$1, @1, yyscanner);
+					link_check_plain_name("pipeline", $1.text);
+					$$ = $1.text;
+				}
 		;
 
 new_pipeline:

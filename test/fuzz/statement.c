@@ -88,6 +88,23 @@ look_at_change(const LinkClauseChange *change)
 	fuzz_touch(change->value);
 }
 
+static void
+look_at_field(const LinkPipelineField *field)
+{
+	ListCell   *cell;
+
+	fuzz_expect(strlen(field->name) > link_field_is_variable(field) && strlen(field->name) < NAMEDATALEN);
+	foreach(cell, field->path)
+		fuzz_touch(lfirst(cell));
+}
+
+/* It is a part of the statement, as it is. */
+static void
+look_at_clause(const char *clause, const char *text)
+{
+	fuzz_expect(clause == NULL || strstr(text, clause) != NULL);
+}
+
 /* Everything execute.c will read. */
 static void
 look_at(const LinkStatement *s, const char *text)
@@ -162,6 +179,47 @@ look_at(const LinkStatement *s, const char *text)
 			fuzz_touch(s->u.transfer.table->schemaname);
 			fuzz_touch(s->u.transfer.path);
 			look_at_node((Node *) s->u.transfer.clauses);
+			break;
+		case LINK_STMT_CREATE_PIPELINE:
+			fuzz_expect(s->link.name && s->u.pipeline.name[0] != '\0' && s->u.pipeline.path &&
+						s->u.pipeline.target->relname[0] != '\0');
+			fuzz_expect(!s->u.pipeline.or_replace || !s->u.pipeline.conditional);
+			fuzz_touch(s->u.pipeline.target->schemaname);
+			fuzz_touch(s->u.pipeline.path);
+			look_at_node((Node *) s->u.pipeline.clauses);
+			foreach(cell, s->u.pipeline.fields)
+				look_at_field(lfirst(cell));
+			look_at_clause(s->u.pipeline.set_clause, text);
+			look_at_clause(s->u.pipeline.where_clause, text);
+			look_at_clause(s->u.pipeline.on_conflict, text);
+			break;
+		case LINK_STMT_ALTER_PIPELINE:
+			fuzz_expect(s->u.pipeline.name[0] != '\0');
+			fuzz_expect(s->u.pipeline.settings.batch_interval_given || s->u.pipeline.settings.max_partitions_given ||
+						s->u.pipeline.settings.max_retries_given || s->u.pipeline.settings.max_offsets_given ||
+						s->u.pipeline.settings.skip_given || s->u.pipeline.settings.stop_on_error_given);
+			break;
+		case LINK_STMT_SET_PIPELINE_OWNER:
+			fuzz_expect(s->u.pipeline.name[0] != '\0' && s->u.pipeline.role.text[0] != '\0');
+			break;
+		case LINK_STMT_RENAME_PIPELINE:
+		case LINK_STMT_SET_PIPELINE_OFFSETS:
+		case LINK_STMT_DROP_PIPELINE_FILE:
+		case LINK_STMT_DROP_PIPELINE_PARTITION:
+			fuzz_expect(s->u.pipeline.name[0] != '\0' && s->u.pipeline.text);
+			fuzz_touch(s->u.pipeline.text);
+			break;
+		case LINK_STMT_DROP_ORPHAN_FILES:
+		case LINK_STMT_CLEAR_PIPELINE_ERRORS:
+		case LINK_STMT_DROP_PIPELINE:
+		case LINK_STMT_TEST_PIPELINE:
+		case LINK_STMT_SHOW_CREATE_PIPELINE:
+			fuzz_expect(s->u.pipeline.name[0] != '\0');
+			break;
+		case LINK_STMT_START_PIPELINE:
+		case LINK_STMT_STOP_PIPELINE:
+		case LINK_STMT_SHOW_PIPELINES:
+			fuzz_touch(s->u.pipeline.name);
 			break;
 	}
 }

@@ -29,6 +29,19 @@ SELECT link.grant_privilege('AMBIENT', '*.*', 'regress_link_owner');
 SELECT link.create_link('matrix.files', 'FS', config => '{"root": "/tmp/link_regress_rights"}');
 SELECT link.set_link_owner('matrix.files', 'regress_link_owner');
 
+-- For each role a table of its own to load into; and a pipeline of the link's owner.
+DO $$
+DECLARE
+	r text;
+BEGIN
+	FOREACH r IN ARRAY '{super,owner,grantee,member,stranger,public,schemaowner,dbowner,createrole,reader,writer}'::text[] LOOP
+		EXECUTE format('CREATE TABLE matrix.%I (a text); ALTER TABLE matrix.%1$I OWNER TO %1$I', 'regress_link_' || r);
+	END LOOP;
+END $$;
+SET ROLE regress_link_owner;
+SELECT link.create_pipeline('matrix', 'matrix.files', 'object', 'matrix.regress_link_owner');
+RESET ROLE;
+
 -- The rules.  A grantable privilege and the rights it carries:
 CREATE TEMP TABLE carries (privilege text, atom text);
 INSERT INTO carries VALUES
@@ -55,6 +68,14 @@ INSERT INTO verbs VALUES
 	('read_file', '{read}', $$SELECT link.read_file('matrix.files', 'object')$$),
 	('select_from', '{read}', $$SELECT count(*) FROM link.select_from('matrix.files', 'object') AS t(a text)$$),
 	('load_data', '{read}', $$SELECT count(*) FROM link.load_data('matrix.files', 'object', 'matrix.target')$$),
+	('create_pipeline', '{read}', $$SELECT link.create_pipeline('made', 'matrix.files', 'object', ('matrix.' || current_user)::regclass)$$),
+	('create_pipeline other', '{read,all}', $$SELECT link.create_pipeline('made', 'matrix.files', 'object', 'matrix.target')$$),
+	('start_pipeline', '{owner}', $$SELECT link.start_pipeline('matrix')$$),
+	('alter_pipeline', '{owner}', $$SELECT link.alter_pipeline('matrix', batch_interval => 1)$$),
+	('set_pipeline_offsets', '{owner}', $$SELECT link.set_pipeline_offsets('matrix', 'LATEST')$$),
+	('show_create_pipeline', '{owner}', $$SELECT link.show_create_pipeline('matrix')$$),
+	('pipelines', '{owner}', $$SELECT 1 / count(*) FROM link.pipelines$$),
+	('drop_pipeline', '{owner}', $$SELECT link.drop_pipeline('matrix')$$),
 	('check_link', '{read}', $$SELECT count(*) FROM link.check_link('matrix.files')$$),
 	('check_link path', '{read,write}', $$SELECT count(*) FROM link.check_link('matrix.files', 'probe')$$),
 	('select_into', '{write}', $$SELECT count(*) FROM link.select_into('SELECT 1', 'matrix.files', 'written', overwrite => true)$$),
@@ -68,7 +89,7 @@ INSERT INTO verbs VALUES
 	('who_can_use', '{view}', $$SELECT count(*) FROM link.who_can_use('matrix.files')$$),
 	('alter_link', '{alter}', $$SELECT link.alter_link('matrix.files', description => 'x')$$),
 	('or replace', '{alter,ambient}', $$SELECT link.create_link('matrix.files', 'FS', config => '{"root": "/tmp/link_regress_rights"}', or_replace => true)$$),
-	('drop_link', '{drop}', $$SELECT link.drop_link('matrix.files')$$),
+	('drop_link', '{drop}', $$SELECT link.drop_link('matrix.files', cascade => true)$$),
 	('rename_link', '{owner}', $$SELECT link.rename_link('matrix.files', 'other')$$),
 	('limit keys', '{owner}', $$SELECT link.set_link_config('matrix.files', 'append_only', 'true')$$),
 	('grant', '{owner}', $$SELECT link.grant_privilege('READ LINK', 'LINK matrix.files', 'regress_link_public')$$),
@@ -78,7 +99,7 @@ INSERT INTO verbs VALUES
 -- A kind of role: does it get what the grantee was given, and what it has of its own:
 CREATE TEMP TABLE actors (actor text, as_grantee boolean, own text[]);
 INSERT INTO actors VALUES
-	('regress_link_super', false, '{create,view,read,write,alter,drop,ambient,owner}'),
+	('regress_link_super', false, '{create,view,read,write,alter,drop,ambient,owner,all}'),
 	('regress_link_owner', false, '{view,read,write,alter,drop,ambient,owner}'),
 	('regress_link_grantee', true, '{}'),
 	('regress_link_member', true, '{}'),
@@ -170,11 +191,11 @@ SELECT link.revoke_privilege('VIEW', 'matrix.*', 'regress_link_grantee');
 SELECT link.revoke_privilege('VIEW', 'LINK matrix.files', 'regress_link_public');
 SELECT grantee, scope, privilege FROM link.privileges;
 
+SELECT link.drop_pipeline('matrix');
 SELECT link.drop_link('matrix.files');
 SELECT link.revoke_privilege('AMBIENT', '*.*', 'regress_link_owner');
 ALTER DATABASE :"db" OWNER TO :"installer";
-DROP TABLE matrix.target;
-DROP SCHEMA matrix;
+DROP SCHEMA matrix CASCADE;
 DROP ROLE regress_link_super, regress_link_owner, regress_link_grantee, regress_link_member, regress_link_stranger,
 	regress_link_public, regress_link_schemaowner, regress_link_dbowner, regress_link_createrole, regress_link_reader,
 	regress_link_writer;

@@ -1,4 +1,5 @@
-# Links follow schemas and roles, and survive dump and restore and pg_upgrade.
+# Links follow schemas and roles, and survive dump and restore and pg_upgrade; so do
+# pipelines, which are stopped then.
 
 use strict;
 use warnings;
@@ -12,8 +13,12 @@ use Test::More;
 my $links_sql = 'SELECT id, namespace, name, owner FROM link.link ORDER BY id';
 my $grants_sql = 'SELECT grantor, grantee, scope, privilege, is_grantable FROM link.privileges ORDER BY 3, 2, 4, 1';
 
-# No preload: core's dependencies and event triggers alone hold.
-my $node = new_node('roles', preload => '');
+my $pipelines_sql = 'SELECT id, name, owner, link_id, target_table, target_procedure, options, where_clause, search_path FROM link.pipeline ORDER BY id';
+my $positions_sql = 'SELECT pipeline_id, path, state FROM link.pipeline_file ORDER BY 1, 2; SELECT pipeline_id, partition, next_offset FROM link.pipeline_cursor ORDER BY 1, 2';
+
+# No preload: core's dependencies and event triggers alone hold.  Pipelines that are
+# started are stored as running, and nothing is loaded.
+my $node = new_node('roles', preload => '', conf => "link.pipelines = off\n");
 $node->safe_psql('postgres', q{
 	CREATE ROLE keeper; CREATE ROLE reader; CREATE ROLE giver; CREATE ROLE gone; CREATE ROLE gone_too;
 	CREATE ROLE "odd ""role"", - Üx"; CREATE ROLE "-"; CREATE ROLE "?";
@@ -39,10 +44,33 @@ $node->safe_psql('postgres', q{
 	SET ROLE gone;
 	SELECT link.grant_privilege('READ', 'LINK one.second', 'reader');
 });
+$node->safe_psql('postgres', q{
+	CREATE ROLE piper; GRANT piper TO gone;
+	CREATE SCHEMA pipes; GRANT USAGE ON SCHEMA pipes TO PUBLIC;
+	CREATE TABLE pipes.target (id int); ALTER TABLE pipes.target OWNER TO piper;
+	CREATE TABLE pipes.doomed (id int); ALTER TABLE pipes.doomed OWNER TO piper;
+	CREATE PROCEDURE pipes."Take it"(batch regclass) LANGUAGE sql AS 'SELECT 1'; ALTER PROCEDURE pipes."Take it" OWNER TO piper;
+	SELECT link.grant_privilege('READ', 'LINK two.fourth', 'piper');
+	SET ROLE piper;
+	SET search_path = pipes;
+	SELECT link.create_pipeline('Kept', 'two.fourth', 'bucket/*.csv', 'pipes.target', '{id}', format => 'csv', "where" => 'id > 0', force => true);
+	SELECT link.create_pipeline('called', 'two.fourth', 'bucket/*.csv', procedure => 'pipes."Take it"(regclass)', fields => '{id}', force => true);
+	SELECT link.create_pipeline('doomed', 'two.fourth', 'bucket/*.csv', 'pipes.doomed', force => true);
+	SELECT link.set_pipeline_offsets('kept', '{"bucket/seen.csv": 1}');
+	SELECT link.set_pipeline_offsets('doomed', '{"bucket/lost.csv": 1}');
+	SET ROLE gone;
+	SELECT link.create_pipeline('orphan', 'two.fourth', 'bucket/*.csv', 'pipes.target', force => true);
+	RESET ROLE;
+	INSERT INTO link.pipeline_cursor (pipeline_id, partition, next_offset, latest_offset, attempts) SELECT id, 3, 100, 200, 0 FROM link.pipeline WHERE name = 'called';
+	INSERT INTO link.pipeline_batch (pipeline_id, state, partitions, rows, bytes, started_at, duration_ms) SELECT id, 'Succeeded', 1, 2, 3, now(), 4 FROM link.pipeline WHERE name = 'Kept';
+	INSERT INTO link.pipeline_error (pipeline_id, kind, sqlstate, message, raw, occurred_at) SELECT id, 'Row', '22P02', 'bad', 'raw bytes', now() FROM link.pipeline WHERE name = 'Kept';
+	SELECT link.start_pipeline('kept');
+});
+is($node->safe_psql('postgres', "SELECT pipeline, state FROM link.pipelines WHERE state <> 'Stopped'"), 'Kept|Running', 'a pipeline is running');
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 
 # Roles, from a database without the extension.
-foreach my $role (qw(keeper reader giver "?"))
+foreach my $role (qw(keeper reader giver piper "?"))
 {
 	is(sqlstate_of($node, "DROP ROLE $role", db => 'other'), '2BP01', "DROP ROLE $role is refused from another database");
 }
@@ -92,7 +120,14 @@ sub dump_of
 	return ($out, $err);
 }
 
+# One whose target went away unseen is not dumped.
+$node->safe_psql('postgres', 'ALTER EVENT TRIGGER link_on_sql_drop DISABLE; DROP TABLE pipes.doomed; ALTER EVENT TRIGGER link_on_sql_drop ENABLE ALWAYS');
+is($node->safe_psql('postgres', "SELECT target FROM link.pipelines WHERE pipeline = 'doomed'"), 'a table that is gone', 'a pipeline without a target is shown as such');
+is(sqlstate_of($node, "SELECT link.start_pipeline('doomed')"), '42P01', 'and does not start');
+
 my $before = $node->safe_psql('postgres', $links_sql);
+my $pipelines = $node->safe_psql('postgres', $pipelines_sql);
+my $positions = $node->safe_psql('postgres', $positions_sql);
 my $grants = $node->safe_psql('postgres', $grants_sql);
 my ($dump) = dump_of($node, 'postgres');
 
@@ -112,7 +147,7 @@ $second->safe_psql('postgres', qq{
 			DROP ROLE mallory;
 		END LOOP;
 	END \$\$;
-	CREATE ROLE keeper; CREATE ROLE reader; CREATE ROLE giver; CREATE ROLE scribe;
+	CREATE ROLE keeper; CREATE ROLE reader; CREATE ROLE giver; CREATE ROLE scribe; CREATE ROLE piper;
 	CREATE ROLE "odd ""role"", - Üx"; CREATE ROLE "-"; CREATE ROLE "?"});
 is($second->safe_psql('postgres', "SELECT oid FROM pg_roles WHERE rolname = 'mallory'"), $oid, 'a role has the oid of another one elsewhere');
 my $restore_err;
@@ -123,7 +158,16 @@ is($second->safe_psql('postgres', $links_sql), $before =~ s/\|gone$/|?/mr, 'link
 is($second->safe_psql('postgres', $grants_sql), join("\n", grep { !/gone/ } split /\n/, $grants),
 	'grants arrive but for those to and by the missing, and nobody gains');
 is($second->safe_psql('postgres', "SELECT count(*) FROM link.who_can_use('one.first') WHERE role = 'mallory'"), '0', 'a role of equal oid gains nothing');
-is(sqlstate_of($second, "DROP ROLE $_"), '2BP01', "$_ is anchored again") foreach 'keeper', 'giver', 'reader', '"odd ""role"", - Üx"';
+is(sqlstate_of($second, "DROP ROLE $_"), '2BP01', "$_ is anchored again") foreach 'keeper', 'giver', 'reader', 'piper', '"odd ""role"", - Üx"';
+my $arrived = join("\n", map { s/\|gone\|/|?|/r } grep { !/\|doomed\|/ } split /\n/, $pipelines);
+is($second->safe_psql('postgres', $pipelines_sql), $arrived, 'pipelines arrive, but for the one without a target');
+is($second->safe_psql('postgres', $positions_sql), join("\n", grep { !/lost/ } split /\n/, $positions), 'with their positions');
+is($second->safe_psql('postgres', 'SELECT DISTINCT state, system_identifier, database, error FROM link.pipeline'), 'Stopped|0|0|', 'and are stopped');
+is($second->safe_psql('postgres', 'SELECT (SELECT count(*) FROM link.pipeline_batch) + (SELECT count(*) FROM link.pipeline_error)'), '0', 'what was loaded, and what was not, stays behind');
+unlike($dump, qr/raw bytes/, 'no raw text of rows is in a dump');
+is($second->safe_psql('postgres', "SELECT nextval('link.pipeline_batch_id_seq') > (SELECT max(batch_id) FROM (SELECT batch_id FROM link.pipeline_file UNION ALL SELECT 1) b)"), 't', 'numbers of batches go on');
+is($second->safe_psql('postgres', "SELECT target FROM link.pipelines WHERE pipeline = 'called'"), 'procedure pipes."Take it"(pg_catalog.regclass)', 'a procedure is found by its name');
+is(sqlstate_of($second, "SELECT link.start_pipeline('orphan')"), '42704', 'one without an owner does not start');
 is(sqlstate_of($second, 'DROP ROLE mallory'), '00000', 'mallory is not');
 $second->safe_psql('postgres', q{SELECT link.create_link('one.sixth', 'S3', '{"creds_mode":"anonymous"}')});
 is($second->safe_psql('postgres', 'SELECT max(id) FROM link.link'), $node->safe_psql('postgres', 'SELECT last_value + 1 FROM link.link_id_seq'), 'ids go on where they were');
@@ -145,12 +189,15 @@ my $original = $node->safe_psql('postgres', 'SELECT * FROM link.link ORDER BY id
 foreach my $options ([ '--inserts' ], [ '--column-inserts', '--rows-per-insert=2' ], [ '--data-only', '--disable-triggers' ])
 {
 	$node->safe_psql('postgres', 'CREATE DATABASE restored');
-	$node->safe_psql('restored', 'CREATE EXTENSION link') if $options->[0] eq '--data-only';
+	$node->safe_psql('restored', q{CREATE EXTENSION link; CREATE SCHEMA pipes; CREATE TABLE pipes.target (id int);
+		CREATE PROCEDURE pipes."Take it"(batch regclass) LANGUAGE sql AS 'SELECT 1'}) if $options->[0] eq '--data-only';
 	($dump) = dump_of($node, @$options, 'postgres');
 	my $errors;
 	$node->psql('restored', $dump, stderr => \$errors);
 	is($errors, '', "pg_dump @$options restores");
 	is($node->safe_psql('restored', 'SELECT * FROM link.link ORDER BY id; SELECT * FROM link.privilege ORDER BY 1, 2, 3, 4, 5'), $original, 'to the same rows');
+	is($node->safe_psql('restored', $pipelines_sql), join("\n", grep { !/\|doomed\|/ } split /\n/, $pipelines), 'and pipelines');
+	is($node->safe_psql('restored', "SELECT count(*) FROM link.show_pipelines() WHERE scheduled OR state LIKE 'Run%'"), '0', 'none of which runs');
 	$node->safe_psql('postgres', 'DROP DATABASE restored');
 }
 
@@ -202,12 +249,16 @@ $new->init;
 $new->start;
 is($new->safe_psql('postgres', $links_sql), $before, 'links survive');
 is($new->safe_psql('postgres', $grants_sql), $grants, 'grants survive');
+is($new->safe_psql('postgres', $pipelines_sql), $pipelines, 'pipelines survive');
+is($new->safe_psql('postgres', $positions_sql), $positions, 'with their positions');
+is($new->safe_psql('postgres', "SELECT state, target FROM link.pipelines WHERE pipeline IN ('Kept', 'called') ORDER BY pipeline COLLATE \"C\""),
+	"Stopped (moved)|table pipes.target\nStopped|procedure pipes.\"Take it\"(pg_catalog.regclass)", 'and are stopped');
 is($new->safe_psql('postgres', 'SELECT last_value FROM link.link_id_seq'), $seq, 'so does the sequence of ids');
 is(sqlstate_of($new, "DROP ROLE $_", db => 'other'), '2BP01', "DROP ROLE $_ is refused still") foreach qw(keeper reader giver "?");
 is(sqlstate_of($new, 'DROP SCHEMA one'), '2BP01', 'so is DROP SCHEMA');
 is($new->safe_psql('postgres', q{SELECT evtname, evtenabled FROM pg_event_trigger WHERE evtname LIKE 'link%' ORDER BY 1;
 	SELECT count(*), min(tgenabled), max(tgenabled) FROM pg_trigger WHERE tgname LIKE 'link_guard%'}),
-	"link_on_ddl_command_end|A\nlink_on_sql_drop|A\n6|A|A", 'all triggers are there, and always fire');
+	"link_on_ddl_command_end|A\nlink_on_sql_drop|A\n16|A|A", 'all triggers are there, and always fire');
 is($new->safe_psql('postgres', q{BEGIN; DROP OWNED BY keeper, giver, gone; DROP ROLE keeper; SELECT link FROM link.links ORDER BY 1; ROLLBACK}),
 	"fourth\nsecond", 'DROP OWNED works still');
 
