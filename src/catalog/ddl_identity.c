@@ -156,20 +156,37 @@ reassign(int64 id, Oid old_role, Oid new_role)
 	LINK_USE_END();
 }
 
+/* For the log: the use is of its link. */
+static void
+pipeline_used(const LinkPipeline *pipeline)
+{
+	LinkRow    *row = link_row_by_id(pipeline->link_id);
+
+	if (row)
+		link_use_found(row);
+}
+
 /* What the new owner may not do stops it, at its next batch. */
 static void
 reassign_pipeline(int64 id, Oid old_role, Oid new_role)
 {
-	LinkPipeline *pipeline;
+	LINK_USE_BEGIN(LINK_VERB_ALTER_PIPELINE, NULL);
+	{
+		LinkPipeline *pipeline;
 
-	link_lock_pipeline(id);
-	pipeline = link_pipeline_by_id(id);
-	if (pipeline == NULL || pipeline->owner != old_role || old_role == new_role)
-		return;
-	link_anchor_add(new_role);
-	pipeline->owner = new_role;
-	link_pipeline_update(pipeline);
-	link_anchor_release(old_role);
+		link_lock_pipeline(id);
+		pipeline = link_pipeline_by_id(id);
+		if (pipeline && pipeline->owner == old_role && old_role != new_role)
+		{
+			pipeline_used(pipeline);
+			link_use_detail("pipeline %s, owner to %s", quote_identifier(pipeline->name), link_role_name(new_role));
+			link_anchor_add(new_role);
+			pipeline->owner = new_role;
+			link_pipeline_update(pipeline);
+			link_anchor_release(old_role);
+		}
+	}
+	LINK_USE_END();
 }
 
 void
@@ -219,18 +236,26 @@ link_refuse_pipelines(const LinkRow *row)
 				 errhint("Use DROP ... CASCADE to drop the dependent objects too.")));
 }
 
+static void
+remove_pipeline(const LinkPipeline *pipeline)
+{
+	LINK_USE_BEGIN(LINK_VERB_DROP_PIPELINE, NULL);
+	{
+		pipeline_used(pipeline);
+		link_use_detail("pipeline %s", quote_identifier(pipeline->name));
+		ereport(NOTICE, (errmsg("drop cascades to pipeline %s", quote_identifier(pipeline->name))));
+		link_pipeline_delete(pipeline);
+	}
+	LINK_USE_END();
+}
+
 void
 link_remove_pipelines(List *pipelines)
 {
 	ListCell   *lc;
 
 	foreach(lc, pipelines)
-	{
-		LinkPipeline *pipeline = lfirst(lc);
-
-		ereport(NOTICE, (errmsg("drop cascades to pipeline %s", quote_identifier(pipeline->name))));
-		link_pipeline_delete(pipeline);
-	}
+		remove_pipeline(lfirst(lc));
 }
 
 static void

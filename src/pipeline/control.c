@@ -427,9 +427,9 @@ set_offsets_json(const LinkPipeline *pipeline, bool stream, const char *text)
 	JsonbValue	value;
 	char	   *key = NULL;
 
-	jsonb = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
-	if (!JB_ROOT_IS_OBJECT(jsonb))
+	if (text[strspn(text, " \t\r\n")] != '{')
 		bad_offsets();
+	jsonb = DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)));
 	it = JsonbIteratorInit(&jsonb->root);
 	while ((token = JsonbIteratorNext(&it, &value, true)) != WJB_DONE)
 	{

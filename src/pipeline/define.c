@@ -17,7 +17,9 @@
 #include "catalog/pg_proc.h"
 #include "commands/copy.h"
 #include "miscadmin.h"
+#include "rewrite/rewriteHandler.h"
 #include "storage/lmgr.h"
+#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -200,6 +202,23 @@ check_options(const LinkCreatePipelineArgs *args)
 				 errmsg("format json has no header")));
 }
 
+/* Some errors only the planner finds, as whether an index is there for ON CONFLICT.  It runs as the table's owner. */
+static void
+check_plan(Query *query, Oid owner)
+{
+	Oid			user;
+	int			context;
+	ListCell   *lc;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(owner, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	AcquireRewriteLocks(query, true, false);
+	foreach(lc, QueryRewrite(query))
+		if (lfirst_node(Query, lc)->commandType != CMD_UTILITY)
+			(void) pg_plan_query(lfirst_node(Query, lc), "", 0, NULL);
+	SetUserIdAndSecContext(user, context);
+}
+
 /* By analyzing what a batch will run. */
 static void
 check_clauses(const LinkPipeline *pipeline)
@@ -216,7 +235,7 @@ check_clauses(const LinkPipeline *pipeline)
 	rows->md.enrtype = ENR_NAMED_TUPLESTORE;
 	register_ENR(environment, rows);
 	if (rel)
-		(void) link_pipeline_insert_query(pipeline, rel, ROWS_NAME, environment);
+		check_plan(link_pipeline_insert_query(pipeline, rel, ROWS_NAME, environment), rel->rd_rel->relowner);
 	else
 		(void) link_pipeline_select_query(pipeline, ROWS_NAME, environment);
 	AtEOXact_GUC(false, nest);
@@ -307,6 +326,18 @@ forget_positions(const LinkPipeline *old, const LinkPipeline *new, const LinkRow
 	link_table_delete_all(PIPELINE_CURSOR_TABLE, PIPELINE_CURSOR_INDEX, 1, &key);
 }
 
+/* DROP LINK waits from here on, and then finds the pipeline.  Not before: a link that is tried may take long. */
+static void
+keep_link(const LinkRow *row)
+{
+	link_lock_link(row->id);
+	if (link_row_by_id(row->id) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNDEFINED),
+				 errmsg("link %s does not exist", link_qualified_name(row)),
+				 errdetail("It was dropped by another session meanwhile.")));
+}
+
 /* Of the name, locked if it is to be replaced; NULL: there is none. */
 static LinkPipeline *
 existing(const LinkCreatePipelineArgs *args)
@@ -376,6 +407,7 @@ create(const LinkCreatePipelineArgs *args)
 	if (!args->force)
 		try_source(row, pipeline->path);
 	warn_unlogged(pipeline);
+	keep_link(row);
 
 	if (old)
 	{

@@ -26,17 +26,22 @@
 static Oid
 find_procedure(const RangeVar *name)
 {
-	List	   *names = name->schemaname ?
-		list_make2(makeString(name->schemaname), makeString(name->relname)) : list_make1(makeString(name->relname));
-	Oid			regclass[] = {REGCLASSOID};
-	Oid			procedure = LookupFuncName(names, 1, regclass, true);
+	ObjectWithArgs *wanted = makeNode(ObjectWithArgs);
+	Oid			procedure;
 
+	wanted->objname = name->schemaname ?
+		list_make2(makeString(name->schemaname), makeString(name->relname)) : list_make1(makeString(name->relname));
+	wanted->objargs = list_make1(makeTypeNameFromOid(REGCLASSOID, -1));
+	procedure = LookupFuncWithArgs(OBJECT_PROCEDURE, wanted, true);
 	if (!OidIsValid(procedure))
-		procedure = LookupFuncName(names, 0, NULL, true);
+	{
+		wanted->objargs = NIL;
+		procedure = LookupFuncWithArgs(OBJECT_PROCEDURE, wanted, true);
+	}
 	if (!OidIsValid(procedure))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
-				 errmsg("procedure %s does not exist", NameListToQuotedString(names)),
+				 errmsg("procedure %s does not exist", NameListToQuotedString(wanted->objname)),
 				 errdetail("It must take one argument of type regclass, or none.")));
 	return procedure;
 }

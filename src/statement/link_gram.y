@@ -109,7 +109,7 @@ static void link_yyerror(LINK_YYLTYPE *location, LinkStatement **result, yyscan_
 %type <statement> use export load
 %type <statement> create_pipeline alter_pipeline pipeline_change some_settings drop_pipeline
 %type <statement> run_pipeline show_pipeline
-%type <pipeline> pipeline_source pipeline_formats pipeline_target
+%type <pipeline> pipeline_source pipeline_formats
 %type <settings> pipeline_settings pipeline_setting
 %type <field> field
 %type <str> number_setting offsets pipeline_name opt_where opt_on_conflict opt_set_clause
@@ -118,8 +118,8 @@ static void link_yyerror(LINK_YYLTYPE *location, LinkStatement **result, yyscan_
 %type <create> create_clauses
 %type <alter> alter_clauses alter_clause
 %type <change> change
-%type <boolean> opt_or_replace opt_full opt_cascade opt_grant_option on_or_off opt_force
-%type <count> skip_kind opt_limit foreground
+%type <boolean> opt_or_replace opt_full opt_cascade opt_grant_option opt_force table_or_procedure
+%type <count> skip_kind on_or_off opt_limit foreground
 %type <str> link_type string opt_string text_or_null key unreserved_word any_word privilege
 %type <str> link_word name opt_on_schema format_string codec value
 %type <word> word role_word role role_name opt_for_role
@@ -127,7 +127,7 @@ static void link_yyerror(LINK_YYLTYPE *location, LinkStatement **result, yyscan_
 %type <link> link_name
 %type <target> new_link old_link
 %type <on> scope
-%type <list> privileges grantees names columns fields json_path
+%type <list> privileges grantees names columns fields json_path opt_json_path
 %type <list> export_clauses load_clauses format_clause field_clauses line_clauses
 %type <list> options values
 %type <clause> field_clause line_clause option
@@ -694,17 +694,9 @@ pipeline_setting:
 			number_setting NUMBER
 				{ $$ = link_make_setting($1, link_make_count($2, @2, yyscanner)); }
 			| K_SKIP skip_kind K_ERRORS
-				{
-					$$ = palloc0(sizeof(LinkPipelineSettings));
-					$$->skip_given = true;
-					$$->skip = (int) $2;
-				}
+				{ $$ = link_make_setting($1, $2); }
 			| K_STOP_ON_ERROR on_or_off
-				{
-					$$ = palloc0(sizeof(LinkPipelineSettings));
-					$$->stop_on_error_given = true;
-					$$->stop_on_error = $2;
-				}
+				{ $$ = link_make_setting($1, $2); }
 		;
 
 number_setting:
@@ -726,22 +718,18 @@ on_or_off:
 			| K_OFF					{ $$ = false; }
 		;
 
-pipeline_target:
-			K_TABLE table_name
-				{
-					$$ = palloc0(sizeof(LinkPipelineStatement));
-					$$->target = $2;
-				}
-			| K_PROCEDURE table_name
-				{
-					$$ = palloc0(sizeof(LinkPipelineStatement));
-					$$->target = $2;
-					$$->procedure = true;
-				}
+table_or_procedure:
+			K_TABLE					{ $$ = false; }
+			| K_PROCEDURE			{ $$ = true; }
 		;
 
 pipeline_formats:
-			pipeline_target
+			table_or_procedure table_name
+				{
+					$$ = palloc0(sizeof(LinkPipelineStatement));
+					$$->procedure = $1;
+					$$->target = $2;
+				}
 			| pipeline_formats format_clause
 				{
 					$$ = $1;
@@ -769,14 +757,13 @@ fields:
 		;
 
 field:
-			word
-				{ $$ = link_make_field(&$1, false, NIL, @1, yyscanner); }
-			| word '<' '-' json_path
-				{ $$ = link_make_field(&$1, false, $4, @1, yyscanner); }
-			| '@' word
-				{ $$ = link_make_field(&$2, true, NIL, @2, yyscanner); }
-			| '@' word '<' '-' json_path
-				{ $$ = link_make_field(&$2, true, $5, @2, yyscanner); }
+			word opt_json_path			{ $$ = link_make_field(&$1, false, $2, @1, yyscanner); }
+			| '@' word opt_json_path	{ $$ = link_make_field(&$2, true, $3, @2, yyscanner); }
+		;
+
+opt_json_path:
+			%empty					{ $$ = NIL; }
+			| '<' '-' json_path		{ $$ = $3; }
 		;
 
 json_path:
@@ -786,47 +773,35 @@ json_path:
 
 /* SQL, which has other rules: the scanner gives it whole. */
 opt_set_clause:
-			%empty
-				{ $$ = NULL; }
-			| K_SET
-				{
-					static const char *const stops[] = {"where", "on", NULL};
+			%empty							{ $$ = NULL; }
+			| K_SET until_where SQL_CLAUSE	{ $$ = $3; }
+		;
 
-					link_scanner_take_clause(yyscanner, stops);
-				}
-			SQL_CLAUSE
-				{ $$ = $3; }
+until_where:
+			%empty					{ link_scanner_take_clause(yyscanner, link_until_where); }
 		;
 
 opt_where:
-			%empty
-				{ $$ = NULL; }
-			| K_WHERE
-				{
-					static const char *const stops[] = {"on", NULL};
+			%empty							{ $$ = NULL; }
+			| K_WHERE until_on SQL_CLAUSE	{ $$ = $3; }
+		;
 
-					link_scanner_take_clause(yyscanner, stops);
-				}
-			SQL_CLAUSE
-				{ $$ = $3; }
+until_on:
+			%empty					{ link_scanner_take_clause(yyscanner, link_until_on); }
 		;
 
 opt_on_conflict:
-			%empty
-				{ $$ = NULL; }
-			| K_ON K_CONFLICT
-				{
-					static const char *const stops[] = {NULL};
-
-					link_scanner_take_clause(yyscanner, stops);
-				}
-			SQL_CLAUSE
-				{ $$ = $4; }
+			%empty										{ $$ = NULL; }
+			| K_ON K_CONFLICT until_end SQL_CLAUSE		{ $$ = $4; }
 			| K_ON K_DUPLICATE
 				{
 					link_refuse_duplicate_key(@1, yyscanner);
 					$$ = NULL;
 				}
+		;
+
+until_end:
+			%empty					{ link_scanner_take_clause(yyscanner, link_until_end); }
 		;
 
 alter_pipeline:

@@ -17,6 +17,10 @@
 /* It needs the types of the headers above. */
 #include "link_gram.h"
 
+const char *const link_until_where[] = {"where", "on", NULL};
+const char *const link_until_on[] = {"on", NULL};
+const char *const link_until_end[] = {NULL};
+
 LinkStatement *
 link_parse_statement(const char *text)
 {
@@ -80,10 +84,20 @@ link_make_setting(const char *name, int64 value)
 		settings->max_retries_given = true;
 		settings->max_retries = value;
 	}
-	else
+	else if (pg_strcasecmp(name, "MAX_OFFSETS_PER_BATCH_PARTITION") == 0)
 	{
 		settings->max_offsets_given = true;
 		settings->max_offsets = value;
+	}
+	else if (pg_strcasecmp(name, "SKIP") == 0)
+	{
+		settings->skip_given = true;
+		settings->skip = (int) value;
+	}
+	else
+	{
+		settings->stop_on_error_given = true;
+		settings->stop_on_error = value != 0;
 	}
 	return settings;
 }

@@ -52,6 +52,11 @@ extern void link_scanner_take_clause(yyscan_t yyscanner, const char *const *stop
 
 /* ---- parse.c: what actions of the grammar call ---- */
 
+/* What ends a clause in SQL: see link_scanner_take_clause(). */
+extern const char *const link_until_where[];
+extern const char *const link_until_on[];
+extern const char *const link_until_end[];
+
 extern LinkStatement *link_make_statement(LinkStatementKind kind, const LinkName *link);
 extern LinkStatement *link_make_pipeline(LinkStatementKind kind, const char *name, const char *text);
 

@@ -102,6 +102,27 @@ is(uses_of(qq{SELECT link.create_link('s.other', 'FS', config => '{"root":"$root
 		't.x create_link detail="type FS"', 't.x drop_link',
 		's.files grant_privilege detail="SHOW LINK to user1"'), 'links that go with a schema or a role too');
 
+# Pipelines, as changes of their links.
+is(uses_of(qq{CREATE TABLE s.t (a text); SELECT link.create_link('s.other', 'FS', config => '{"root":"$root"}');
+	SELECT link.create_pipeline('Pipe', 's.other', 'x', 's.t', force => true);
+	SELECT link.alter_pipeline('pipe', batch_interval => 5);
+	SELECT link.rename_pipeline('pipe', 'q');
+	SELECT link.set_pipeline_offsets('q', '{"x": 1}');
+	BEGIN; SELECT link.start_pipeline('q'); SELECT link.stop_pipeline('q'); ROLLBACK;
+	SELECT link.create_pipeline('q', 's.other', 'y', 's.t', force => true, or_replace => true);
+	SELECT link.drop_pipeline('nothing', if_exists => true);
+	SELECT link.create_pipeline('r', 's.other', 'x', 's.t', force => true);
+	SELECT link.drop_pipeline('r');
+	SET client_min_messages = warning;
+	SELECT link.drop_link('s.other', cascade => true)}) =~ s/ 0\/0 ok//gr,
+	join("\n", 's.other create_link "" detail="type FS"', 's.other create_pipeline "x" detail="pipeline \\"Pipe\\""',
+		's.other alter_pipeline "" detail="pipeline \\"Pipe\\""', 's.other alter_pipeline "" detail="pipeline \\"Pipe\\", renamed to q"',
+		's.other alter_pipeline "" detail="pipeline q"', 's.other start_pipeline "" detail="pipeline q"', 's.other stop_pipeline "" detail="pipeline q"',
+		's.other create_pipeline "y" detail="pipeline q, replaced"', 's.other create_pipeline "x" detail="pipeline r"',
+		's.other drop_pipeline "" detail="pipeline r"', 's.other drop_pipeline "" detail="pipeline q"', 's.other drop_link ""'),
+	'changes of pipelines are logged');
+is(uses_of("SELECT link.create_pipeline('p', 's.files', 'x', 's.t')", user => 'stranger'), 's.files create_pipeline "x" 0/0 42501', 'and refused ones');
+
 is(uses_of(q{SELECT link.select_into('SELECT generate_series(1, 100)', 's.files', 'a/one');
 	SELECT * FROM link.execute($$SELECT 1 INTO LINK s.files 'a/two'$$);
 	CREATE TABLE t1 (n int);
