@@ -106,7 +106,7 @@ is(sqlstate_of($node, 'DROP SCHEMA link CASCADE'), '2BP01', 'the schema of the e
 # DROP OWNED.
 is($node->safe_psql('postgres', q{BEGIN; DROP OWNED BY keeper, giver, gone; SELECT link FROM link.links ORDER BY 1;
 	SELECT grantee FROM link.privileges WHERE scope <> '*.*'; DROP ROLE giver; DROP ROLE gone; ROLLBACK}),
-	"fourth\nsecond\nPUBLIC", 'DROP OWNED removes links and grants, and what was passed on; then the roles can go');
+	"fourth\nsecond\nPUBLIC\npiper", 'DROP OWNED removes links and grants, and what was passed on; then the roles can go');
 
 #
 # Dumps.
