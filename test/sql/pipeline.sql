@@ -178,6 +178,8 @@ SELECT link.create_pipeline('full', 'files', 'in/*.csv', 't', '{id,@n}', format 
 	on_conflict => '(id) DO UPDATE SET name = excluded.name WHERE t.id <> 0', skip_errors => '{PARSER,DUPLICATE KEY}', stop_on_error => false,
 	batch_interval => 50, max_partitions => 3, max_retries => 0, max_offsets => 9000000000, delimiter => E'\t', "null" => 'it''s', escape => '\', quote => '"');
 
+SELECT link.create_pipeline('operators', 'files', 'in/*.csv', 't', '{id,@array}', "where" => 'ARRAY[id] <@ARRAY[1,2] AND ''[1,2]''::int4range @>id AND @array>@array');
+
 -- What SHOW CREATE gives makes the same again.
 RESET ROLE;
 SELECT max(id) AS last_id FROM link.pipeline \gset
@@ -307,6 +309,7 @@ SELECT count(*) FROM link.pipeline_error;
 RESET ROLE;
 SELECT link.clear_pipeline_errors('first');
 SELECT count(*) FROM link.pipeline_errors;
+INSERT INTO link.pipeline_error (pipeline_id, kind, sqlstate, message, occurred_at) SELECT id, 'Load', '22P02', 'bad', now() FROM link.pipeline WHERE name = 'full';
 
 -- The tables are written by the extension alone, whatever has been granted on them.
 GRANT ALL ON link.pipeline, link.pipeline_file, link.pipeline_cursor, link.pipeline_batch, link.pipeline_error TO regress_link_other;
@@ -342,6 +345,8 @@ SELECT link.set_pipeline_owner('first', :'me_raw'::regrole);
 SELECT link.grant_privilege('READ', 'pipe.*', 'regress_link_heir');
 GRANT regress_link_loader TO regress_link_other;
 SELECT link.set_pipeline_owner('deep', 'regress_link_other');
+SELECT link.set_pipeline_owner('full', 'regress_link_other');
+SELECT link.set_pipeline_owner('full', 'regress_link_loader');
 DROP ROLE regress_link_other;
 SELECT link.reassign_owned('regress_link_other', 'regress_link_heir');
 SELECT count(*) AS anchored FROM pg_shdepend WHERE objid = 'link.role_anchor'::regclass AND refobjid = 'regress_link_other'::regrole;
