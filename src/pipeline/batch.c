@@ -205,6 +205,20 @@ give_up(const LinkPipeline *pipeline, const LinkWork *work, MemoryContext contex
 	return LINK_BATCH_FAILED;
 }
 
+/* The work, as a use of the link that the log has. */
+static uint64
+use_link(const LinkPipeline *pipeline, LinkWork *work, bool foreground, TimestampTz started)
+{
+	uint64		rows = 0;
+
+	LINK_USE_BEGIN(LINK_VERB_LOAD_DATA, pipeline->path);
+	{
+		rows = do_work(pipeline, work, foreground, started);
+	}
+	LINK_USE_END();
+	return rows;
+}
+
 LinkBatchOutcome
 link_batch(int64 pipeline_id, bool foreground, uint64 *rows)
 {
@@ -229,11 +243,7 @@ link_batch(int64 pipeline_id, bool foreground, uint64 *rows)
 		if (pipeline && link_work_claim(pipeline, work))
 		{
 			outcome = LINK_BATCH_DONE;
-			LINK_USE_BEGIN(LINK_VERB_LOAD_DATA, pipeline->path);
-			{
-				*rows = do_work(pipeline, work, foreground, started);
-			}
-			LINK_USE_END();
+			*rows = use_link(pipeline, work, foreground, started);
 		}
 		PopActiveSnapshot();
 		CommitTransactionCommand();

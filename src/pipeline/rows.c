@@ -94,6 +94,17 @@ find_read(TupleDesc desc, int n, const char *name)
 	return -1;
 }
 
+/* A descriptor cannot be made shorter. */
+static TupleDesc
+first_entries(TupleDesc desc, int n)
+{
+	TupleDesc	shorter = CreateTemplateTupleDesc(n);
+
+	for (int i = 1; i <= n; i++)
+		TupleDescCopyEntry(shorter, i, desc, i);
+	return shorter;
+}
+
 /*
  * COPY's columns are the fields, unless they are found in JSON: then they are the
  * keys, and one that several fields are made of, or that has to be looked into, is
@@ -132,7 +143,7 @@ plan_json(Rows *rows, List *fields)
 		}
 		rows->fields[i++].from = at;
 	}
-	rows->read->natts = n;
+	rows->read = first_entries(rows->read, n);
 }
 
 static bool
