@@ -128,7 +128,7 @@ stop(const char *name, bool missing_ok)
 		return;
 	}
 	link_pipeline_set_state(pipeline->id, LINK_PIPELINE_STOPPED, NULL);
-	link_pipeline_wake();
+	link_wake_for(pipeline);
 }
 
 void
@@ -488,7 +488,7 @@ link_drop_pipeline_file(const char *name, const char *path)
 					(errcode(ERRCODE_LINK_UNDEFINED),
 					 errmsg("pipeline %s knows no object \"%s\"", quote_identifier(pipeline->name),
 							link_printable(path, strlen(path)))));
-		link_pipeline_wake();
+		link_wake_for(pipeline);
 	}
 	LINK_USE_END();
 }

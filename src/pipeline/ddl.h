@@ -96,6 +96,12 @@ extern LinkPipeline *link_own_pipeline(const char *name);
 /* The same, locked against other changes to the end of the transaction. */
 extern LinkPipeline *link_lock_own_pipeline(const char *name);
 
+/*
+ * The engine looks again, once this has committed, at a pipeline that runs, or ran
+ * as this struct has it: for others it would start processes for nothing.
+ */
+extern void link_wake_for(const LinkPipeline *pipeline);
+
 /* ---- rights.c ---- */
 
 /*

@@ -107,6 +107,13 @@ link_lock_own_pipeline(const char *name)
 	return pipeline;
 }
 
+void
+link_wake_for(const LinkPipeline *pipeline)
+{
+	if (link_pipeline_runs(pipeline))
+		link_pipeline_wake();
+}
+
 /*
  * Settings.
  */
@@ -413,7 +420,7 @@ create(const LinkCreatePipelineArgs *args)
 	{
 		forget_positions(old, pipeline, row);
 		link_pipeline_update(pipeline);
-		link_pipeline_wake();
+		link_wake_for(pipeline);
 		return;
 	}
 	link_anchor_add(pipeline->owner);
@@ -445,7 +452,7 @@ link_alter_pipeline(const char *name, const LinkPipelineSettings *settings)
 		pipeline = link_lock_own_pipeline(name);
 		apply_settings(pipeline, settings);
 		link_pipeline_update(pipeline);
-		link_pipeline_wake();
+		link_wake_for(pipeline);
 	}
 	LINK_USE_END();
 }
@@ -498,7 +505,7 @@ link_set_pipeline_owner(const char *name, Oid role)
 			link_anchor_add(role);
 			link_pipeline_update(pipeline);
 			link_anchor_release(old_owner);
-			link_pipeline_wake();
+			link_wake_for(pipeline);
 		}
 	}
 	LINK_USE_END();
@@ -515,8 +522,10 @@ link_drop_pipeline(const char *name, bool if_exists)
 					(errmsg("pipeline %s does not exist, skipping", quote_identifier(name))));
 		else
 		{
-			link_pipeline_delete(link_lock_own_pipeline(name));
-			link_pipeline_wake();
+			LinkPipeline *pipeline = link_lock_own_pipeline(name);
+
+			link_pipeline_delete(pipeline);
+			link_wake_for(pipeline);
 		}
 	}
 	LINK_USE_END();
