@@ -9,7 +9,7 @@ use IO::Socket::INET;
 use IPC::Run ();
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(kcat committed topic may broker);
+our @EXPORT = qw(kcat committed topic drop_topic may broker);
 
 # kcat(ARGUMENT...): the independent client; gives its standard output.
 sub kcat
@@ -53,6 +53,14 @@ sub topic
 	my ($error) = unpack('x8 x4 n/x n', $answer);
 	die "topic $name: error $error" if $error != 0;
 	return $name;
+}
+
+# drop_topic(NAME): DeleteTopics
+sub drop_topic
+{
+	my ($name) = @_;
+	my ($error) = unpack('x8 x4 n/x n', request(20, 1, pack('N', 1) . string($name) . pack('N', 20000)));
+	die "topic $name: error $error" if $error != 0;
 }
 
 # may(USER, OPERATION, TOPIC): CreateAcls

@@ -1,0 +1,151 @@
+# Pipelines from topics: messages appear, each once, whatever dies in between; what
+# a message has besides its value; offsets; topics that are made again.
+
+use strict;
+use warnings;
+use IPC::Run ();
+use LinkKafka;
+use LinkTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+need_service('kafka');
+
+my $node = new_node('pipeline_kafka', preload => 'shared', init => [ extra => [ '--encoding=UTF8', '--locale=C' ] ],
+	conf => "restart_after_crash = on\nmax_worker_processes = 16\nlink.allowed_hosts = 'http://127.0.0.1 localhost'\n");
+my $seed = $ENV{LINK_TEST_SEED} // time ^ $$;
+srand($seed);
+
+sub sql { my ($sql) = @_; return $node->safe_psql('postgres', $sql) }
+sub eventually { my ($sql, $expected, $name) = @_; ok($node->poll_query_until('postgres', $sql, $expected), $name) or diag(sql($sql), sql('SELECT state, error FROM link.pipelines; SELECT * FROM link.pipeline_errors')) }
+sub error_of { my ($name) = @_; return sql("SELECT sqlstate, source FROM link.pipeline_errors WHERE pipeline = '$name' AND kind = 'Load' ORDER BY error_id DESC LIMIT 1") }
+
+# produce(TOPIC, PARTITION or undef, LINES...)
+sub produce
+{
+	my ($topic, $partition, @lines) = @_;
+	my $in = join '', map { "$_\n" } @lines;
+	IPC::Run::run([ 'kcat', '-b', $ENV{LINK_KAFKA_PLAINTEXT}, '-P', '-t', $topic, defined $partition ? ('-p', $partition) : (), '-K', '\t', '-Z' ], '<', \$in, '2>', \my $err) or die "kcat: $err";
+}
+
+make_link($node, 'k', 'KAFKA', {}, { 'bootstrap.servers' => $ENV{LINK_KAFKA_PLAINTEXT}, 'operation.timeout.ms' => 10000 });
+
+# Messages appear.
+topic('first', 2);
+produce('first', $_ % 2, "k$_\t$_,a$_") foreach 1 .. 4;
+sql(q{CREATE TABLE first (n int, t text);
+	SELECT link.create_pipeline('first', 'k', 'first', 'first', format => 'csv', batch_interval => 100); SELECT link.start_pipeline('first')});
+eventually('SELECT count(*), sum(n) FROM first', '4|10', 'messages that were there');
+my $start = time;
+produce('first', 0, "k\t5,a5");
+eventually('SELECT count(*) FROM first', '5', 'one that comes later');
+cmp_ok(time - $start, '<', 2, '... soon');
+eventually("SELECT string_agg(partition || ':' || next_offset || '/' || latest_offset, ' ' ORDER BY partition) FROM link.pipeline_cursors WHERE pipeline = 'first'", '0:3/3 1:2/2', '... cursors have moved');
+is(sql("SELECT lag FROM link.pipelines WHERE pipeline = 'first'"), '0', '... nothing is left');
+sql("SELECT link.stop_pipeline('first')");
+produce('first', 1, "k\t6,a6");
+sql("SELECT link.set_pipeline_offsets('first', 'LATEST'); SELECT link.start_pipeline('first')");
+produce('first', 1, "k\t7,a7");
+eventually('SELECT count(*), max(n), count(*) FILTER (WHERE n = 6) FROM first', '6|7|0', 'LATEST passes over what is there');
+sql("SELECT link.stop_pipeline('first'); SELECT link.set_pipeline_offsets('first', 'EARLIEST'); TRUNCATE first; SELECT link.start_pipeline('first')");
+eventually('SELECT count(*), sum(n) FROM first', '7|28', 'EARLIEST begins again');
+sql("SELECT link.stop_pipeline('first')");
+
+# What a message has besides its value.
+topic('besides', 2);
+produce('besides', 1, "key1\t1", "key2\t2", "\t3");
+sql(q{CREATE TABLE besides (n int, k text, p int, o bigint, t timestamptz, f text);
+	SELECT link.create_pipeline('besides', 'k', 'besides', 'besides', fields => '{n}', batch_interval => 100, max_offsets => 2,
+		"set" => $$k = convert_from(pipeline_kafka_key(), 'UTF8'), p = pipeline_kafka_partition(), o = pipeline_kafka_offset(), t = pipeline_kafka_timestamp(), f = pipeline_source_file()$$);
+	SELECT link.start_pipeline('besides')});
+eventually("SELECT string_agg(concat_ws(' ', n, coalesce(nullif(k, ''), '-'), p, o, t > now() - interval '5 minutes' AND t <= now(), f), ',' ORDER BY n) FROM besides",
+	'1 key1 1 0 t,2 key2 1 1 t,3 - 1 2 t', 'key, partition, offset, timestamp');
+is(sql("SELECT string_agg(rows::text, ' ' ORDER BY batch_id) FROM link.pipeline_batches WHERE pipeline = 'besides'"), '2 1', 'MAX_OFFSETS_PER_BATCH_PARTITION');
+sql("SELECT link.stop_pipeline('besides')");
+
+# Bad messages.
+topic('bad');
+produce('bad', 0, map { "\t" . ($_ == 3 ? 'no' : $_) } 1 .. 5);
+sql(q{CREATE TABLE bad (n int);
+	SELECT link.create_pipeline('bad', 'k', 'bad', 'bad', batch_interval => 100, max_retries => 1); SELECT link.start_pipeline('bad')});
+eventually("SELECT state FROM link.pipelines WHERE pipeline = 'bad'", 'Error', 'a bad message');
+is(error_of('bad'), '22P02|0', '... stops the pipeline, with the partition');
+is(sql('SELECT count(*) FROM bad'), '0', '... nothing of the range is loaded');
+sql("SELECT link.alter_pipeline('bad', skip_errors => '{PARSER}'); SELECT link.start_pipeline('bad')");
+eventually('SELECT count(*), sum(n) FROM bad', '4|12', 'SKIP PARSER ERRORS: all others are');
+is(sql("SELECT source, position, raw FROM link.pipeline_errors WHERE pipeline = 'bad' AND kind = 'Row'"), '0|2|no', '... with partition and offset');
+sql("SELECT link.stop_pipeline('bad')");
+
+# A topic that is made again.
+topic('again');
+produce('again', 0, map { "\t$_" } 1 .. 5);
+sql(q{CREATE TABLE again (n int);
+	SELECT link.create_pipeline('again', 'k', 'again', 'again', batch_interval => 100, max_retries => 2); SELECT link.start_pipeline('again')});
+eventually('SELECT count(*) FROM again', '5', 'a topic');
+sql("SELECT link.stop_pipeline('again')");
+drop_topic('again');
+for (my $tries = 50; $tries > 0; $tries--) { last if eval { topic('again'); 1 }; sleep 0.2 }
+produce('again', 0, "\t6");
+sql("SELECT link.start_pipeline('again')");
+eventually("SELECT state FROM link.pipelines WHERE pipeline = 'again'", 'Error', '... made again with smaller offsets stops the pipeline');
+like(error_of('again'), qr/^XX001/, '... XX001');
+is(sql('SELECT count(*) FROM again'), '5', '... nothing was loaded');
+sql("SELECT link.set_pipeline_offsets('again', 'EARLIEST'); SELECT link.start_pipeline('again')");
+eventually('SELECT count(*), max(n) FROM again', '6|6', '... with new offsets it goes on');
+sql("SELECT link.stop_pipeline('again')");
+
+# Exactly once, with two workers.
+my $messages = $ENV{LINK_TEST_LONG} ? 1000000 : 20000;
+my $kills = $ENV{LINK_TEST_LONG} ? 30 : 6;
+topic('fire', 4);
+my $sent = 0;
+sub send_more { my ($n) = @_; produce('fire', undef, map { "k$_\t$_" } $sent + 1 .. $sent + $n); $sent += $n }
+send_more($messages);
+sql(q{CREATE TABLE fire (n int, p int, o bigint); ALTER SYSTEM SET link.pipeline_pause = '200ms'});
+$node->reload;
+sql(sprintf q{SELECT link.create_pipeline('fire', 'k', 'fire', 'fire', fields => '{n}', "set" => 'p = pipeline_kafka_partition(), o = pipeline_kafka_offset()',
+	batch_interval => 100, max_retries => 100000, max_offsets => %d); SELECT link.start_pipeline('fire')}, $messages / 100);
+sub workers
+{
+	my ($where) = @_;
+	my ($out, $err) = ('', '');
+	$node->psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'link worker' AND $where", stdout => \$out, stderr => \$err, timeout => 10);
+	return split /\n/, $out;
+}
+my %done = (pause => 0, worker => 0, postmaster => 0, stop => 0, broker => 0);
+my $until = time + 150;
+while ($done{pause} + $done{worker} + $done{postmaster} < $kills && time < $until)
+{
+	my $what = (qw(pause pause pause worker postmaster stop broker))[ rand 7 ];
+	$what = 'pause' if $done{pause} * 2 < $kills && rand() < 0.5;
+	$what = 'pause' if $what eq 'broker' && $done{broker} > ($ENV{LINK_TEST_LONG} ? 5 : 0);
+	if ($what eq 'pause' || $what eq 'worker')
+	{
+		my @pids = workers($what eq 'pause' ? "query = 'pause before commit'" : 'true');
+		next unless @pids && kill 'KILL', $pids[ rand @pids ];
+		sleep 0.2;
+		$node->poll_query_until('postgres', 'SELECT 1', '1');
+	}
+	elsif ($what eq 'postmaster') { $node->kill9; sleep 0.5; $node->start }
+	elsif ($what eq 'stop') { sql("SELECT link.stop_pipeline('fire')"); sql("SELECT link.start_pipeline('fire')") }
+	else { broker('kill'); sleep 0.5; broker('up') }
+	$done{$what}++;
+	send_more($messages / 10) if sql("SELECT lag FROM link.pipelines WHERE pipeline = 'fire'") < $messages / 10;
+}
+note("seed $seed, $sent messages, " . join(', ', map { "$_ $done{$_}" } sort keys %done));
+cmp_ok($done{pause} + $done{worker} + $done{postmaster}, '>=', $kills, 'kills');
+cmp_ok($done{pause}, '>=', $kills / 3, '... between insert and commit');
+sql("ALTER SYSTEM RESET link.pipeline_pause");
+$node->reload;
+sql("SELECT link.start_pipeline('fire', if_not_running => true)");
+eventually('SELECT count(*) FROM fire', $sent, 'all messages are there');
+is(sql('SELECT count(*), count(DISTINCT n), min(n), max(n), count(DISTINCT (p, o)) FROM fire'), "$sent|$sent|1|$sent|$sent", '... each once');
+cmp_ok(sql('SELECT count(DISTINCT p) FROM fire'), '>', 1, '... of several partitions');
+sql("SELECT link.stop_pipeline('fire')");
+
+$node->stop('fast');
+my $log = slurp_file($node->logfile);
+unlike($log, qr/terminated by signal (?!9)/, 'nothing crashed but what was killed');
+unlike($log, qr/PANIC|TRAP/, '... nor panicked');
+done_testing();
