@@ -104,9 +104,10 @@ extern void link_pipeline_set_state(int64 id, LinkPipelineState state, const cha
 /*
  * Held to the end of the transaction by whoever changes a pipeline, so also by
  * STOP; and, shared, by a worker from before it looks for the last time whether
- * the pipeline still runs.
+ * the pipeline still runs.  A worker does not wait for it (false): it has rows
+ * locked that the other may come to want.
  */
 extern void link_lock_pipeline(int64 id);
-extern void link_lock_pipeline_shared(int64 id);
+extern bool link_lock_pipeline_shared(int64 id);
 
 #endif							/* LINK_PIPELINES_H */

@@ -192,10 +192,13 @@ link_lock_pipeline(int64 id)
 	lock_object(PIPELINE_TABLE, (uint32) id, high_half(id), AccessExclusiveLock);
 }
 
-void
+bool
 link_lock_pipeline_shared(int64 id)
 {
-	lock_object(PIPELINE_TABLE, (uint32) id, high_half(id), AccessShareLock);
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, link_relation_oid(PIPELINE_TABLE), (uint32) id, high_half(id));
+	return LockAcquire(&tag, AccessShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
 void

@@ -134,14 +134,12 @@ pause_if_told(const LinkPipeline *pipeline)
 static void
 look_again(const LinkPipeline *pipeline, bool foreground)
 {
-	LinkPipeline *now;
+	LinkPipeline *now = link_lock_pipeline_shared(pipeline->id) ? link_pipeline_by_id(pipeline->id) : NULL;
 
-	link_lock_pipeline_shared(pipeline->id);
-	now = link_pipeline_by_id(pipeline->id);
 	if (now == NULL || (!foreground && !link_pipeline_runs(now)))
 		ereport(ERROR,
 				(errcode(ERRCODE_QUERY_CANCELED),
-				 errmsg("pipeline \"%s\" was stopped", pipeline->name)));
+				 errmsg("pipeline \"%s\" is being stopped or changed", pipeline->name)));
 }
 
 static uint64

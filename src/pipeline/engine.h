@@ -4,7 +4,7 @@
  *	  Inside the engine of pipelines.
  *
  * launcher -> scheduler -> worker are processes; a worker does batches (batch.c);
- * work.c has what was found, claimed and done in tables.
+ * find.c and work.c have what was found, claimed and done in tables.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,7 +22,29 @@
 #include "provider/provider.h"
 #include "transfer/transfer.h"
 
-/* ---- work.c ---- */
+/* ---- state.c ---- */
+
+/* The current user is the bootstrap superuser from the one to the other, with a safe search_path. */
+typedef struct LinkElevated
+{
+	Oid			user;
+	int			context;
+	int			guc_level;
+} LinkElevated;
+extern void link_elevate(LinkElevated *saved);
+extern void link_unelevate(const LinkElevated *saved);
+
+/* The same with SPI. */
+extern void link_state_begin(LinkElevated *saved);
+extern void link_state_end(const LinkElevated *saved);
+
+/*
+ * A statement, in between: 'sql' is a constant text, whose plan is kept, 'nulls' as
+ * SPI has them.  Gives SPI_processed; 'expected' is what SPI has to say.
+ */
+extern uint64 link_state_run(const char *sql, int expected, int n, Oid *types, Datum *values, const char *nulls);
+
+/* ---- find.c, work.c ---- */
 
 /* What one transaction loads: objects, or a range of one partition. */
 typedef struct LinkWork
@@ -41,16 +63,6 @@ typedef struct LinkWorkLeft
 	int			pieces;
 	TimestampTz retry_at;		/* DT_NOEND, or when more may be taken */
 } LinkWorkLeft;
-
-/* The current user is the bootstrap superuser from the one to the other, with a safe search_path. */
-typedef struct LinkElevated
-{
-	Oid			user;
-	int			context;
-	int			guc_level;
-} LinkElevated;
-extern void link_elevate(LinkElevated *saved);
-extern void link_unelevate(const LinkElevated *saved);
 
 /* All of these write below 'link' as the bootstrap superuser, whoever calls. */
 

@@ -70,15 +70,12 @@ history(int64 pipeline, int64 *batch, int64 *error, uint64 *rows)
 	LinkElevated saved;
 	bool		isnull;
 
-	link_elevate(&saved);
-	if (SPI_connect() != SPI_OK_CONNECT ||
-		SPI_execute_with_args(sql, 2, types, values, NULL, false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "unexpected result of a query");
+	link_state_begin(&saved);
+	(void) link_state_run(sql, SPI_OK_SELECT, 2, types, values, NULL);
 	*batch = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	*error = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	*rows = (uint64) DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
-	SPI_finish();
-	link_unelevate(&saved);
+	link_state_end(&saved);
 }
 
 /* What the worker has recorded, thrown here. */
@@ -93,10 +90,9 @@ rethrow(int64 id)
 	const char *detail;
 	LinkElevated saved;
 
-	link_elevate(&saved);
-	if (SPI_connect() != SPI_OK_CONNECT ||
-		SPI_execute_with_args(sql, 1, types, values, NULL, false, 0) != SPI_OK_SELECT || SPI_processed != 1)
-		elog(ERROR, "unexpected result of a query");
+	link_state_begin(&saved);
+	if (link_state_run(sql, SPI_OK_SELECT, 1, types, values, NULL) != 1)
+		elog(ERROR, "the error of a pipeline is gone");
 	state = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
 	detail = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3);
 	ereport(ERROR,

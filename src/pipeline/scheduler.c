@@ -47,8 +47,9 @@
 #define FIRST_RETRY 1000
 #define LAST_RETRY 60000
 
-/* ms between two looks at least */
+/* ms between two looks at least, and between two times that old history goes */
 #define SHORTEST_INTERVAL 10
+#define TRIM_INTERVAL 60000
 
 typedef struct Plan
 {
@@ -58,6 +59,7 @@ typedef struct Plan
 	bool		running;		/* seen at the last look at the table */
 	TimestampTz look_at;		/* when its source is looked at */
 	TimestampTz start_at;		/* when workers are to be started, DT_NOEND: not */
+	TimestampTz trim_at;		/* when old history goes */
 	int			failures;		/* of looks, one after the other */
 	List	   *workers;		/* BackgroundWorkerHandle * */
 } Plan;
@@ -226,12 +228,22 @@ look_failed(Plan *plan, const LinkPipeline *pipeline, const ErrorData *error)
 		link_work_failed(pipeline, NULL, error, GetCurrentTimestamp());
 }
 
+static void
+trim(Plan *plan, const LinkPipeline *pipeline)
+{
+	if (plan->trim_at > GetCurrentTimestamp())
+		return;
+	link_work_trim(pipeline);
+	plan->trim_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), TRIM_INTERVAL);
+}
+
 /* Find work of a pipeline, or none; what is wrong is recorded. */
 static void
 look(Plan *plan)
 {
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "link pipeline look", ALLOCSET_DEFAULT_SIZES);
 	LinkPipeline *volatile pipeline = NULL;
+	TimestampTz begun = GetCurrentTimestamp();
 
 	pgstat_report_activity(STATE_RUNNING, "looking for work");
 	SetCurrentStatementStartTimestamp();
@@ -243,15 +255,18 @@ look(Plan *plan)
 		pipeline = link_pipeline_by_id(plan->pipeline);
 		if (pipeline && link_pipeline_runs(pipeline))
 		{
-			plan->look_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), Max(pipeline->batch_interval, SHORTEST_INTERVAL));
+			plan->look_at = TimestampTzPlusMilliseconds(begun, Max(pipeline->batch_interval, SHORTEST_INTERVAL));
 			check_owner(pipeline);
 			link_work_find(pipeline);
-			link_work_trim(pipeline);
+			trim(plan, pipeline);
 		}
 		PopActiveSnapshot();
 		CommitTransactionCommand();
 		plan->failures = 0;
 		plan->start_at = GetCurrentTimestamp();
+
+		/* who lists for long does not do it all the time */
+		plan->look_at = Max(plan->look_at, GetCurrentTimestamp() + (GetCurrentTimestamp() - begun));
 	}
 	PG_CATCH();
 	{

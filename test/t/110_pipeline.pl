@@ -187,7 +187,7 @@ while ($done{pause} + $done{worker} + $done{postmaster} < $kills && time < $unti
 		sleep 0.2;
 		$node->poll_query_until('postgres', 'SELECT 1', '1');
 	}
-	elsif ($what eq 'postmaster') { $node->kill9; sleep 0.5; $node->start }
+	elsif ($what eq 'postmaster') { $node->kill9; sleep 0.2 until $node->start(fail_ok => 1) }
 	elsif ($what eq 'stop') { sql("SELECT link.stop_pipeline('s3')"); sql("SELECT link.start_pipeline('s3')") }
 	else { sql($wrong); sleep 0.2; sql($good) }
 	$done{$what}++;

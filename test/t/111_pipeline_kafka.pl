@@ -127,7 +127,7 @@ while ($done{pause} + $done{worker} + $done{postmaster} < $kills && time < $unti
 		sleep 0.2;
 		$node->poll_query_until('postgres', 'SELECT 1', '1');
 	}
-	elsif ($what eq 'postmaster') { $node->kill9; sleep 0.5; $node->start }
+	elsif ($what eq 'postmaster') { $node->kill9; sleep 0.2 until $node->start(fail_ok => 1) }
 	elsif ($what eq 'stop') { sql("SELECT link.stop_pipeline('fire')"); sql("SELECT link.start_pipeline('fire')") }
 	else { broker('kill'); sleep 0.5; broker('up') }
 	$done{$what}++;
