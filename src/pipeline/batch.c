@@ -93,6 +93,7 @@ load(const LinkPipeline *pipeline, LinkWork *work, LinkSession *session, uint64 
 
 	link_pipeline_set_path(pipeline);
 	listed.options = link_format_options_from_json(pipeline->options);
+	listed.as_it_is = pipeline->skip != 0;
 	if (link_pipeline_is_plain(pipeline) && pipeline->skip == 0)
 	{
 		listed.columns = plain_columns(pipeline);
@@ -273,12 +274,11 @@ next_objects(const LinkPipeline *pipeline)
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
 	link_work_find(pipeline);
-	if (!link_work_claim(pipeline, &work))
-		work.objects = NIL;
+	link_work_peek(pipeline, &work, TEST_OBJECTS);
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(caller);
 	CurrentResourceOwner = owner;
-	return list_truncate(work.objects, TEST_OBJECTS);
+	return work.objects;
 }
 
 List *

@@ -15,6 +15,7 @@
 
 #include "nodes/pg_list.h"
 #include "postmaster/bgworker.h"
+#include "storage/latch.h"
 #include "utils/elog.h"
 #include "utils/timestamp.h"
 
@@ -75,6 +76,9 @@ extern LinkWorkLeft link_work_left(const LinkPipeline *pipeline);
  * none.  'work' is in the current memory context.
  */
 extern bool link_work_claim(const LinkPipeline *pipeline, LinkWork *work);
+
+/* What is to be taken next, a few of it, and not taken: for a test. */
+extern void link_work_peek(const LinkPipeline *pipeline, LinkWork *work, int objects);
 
 /* In the transaction that holds the rows. */
 extern void link_work_done(const LinkPipeline *pipeline, const LinkWork *work, uint64 rows, uint64 bytes,
@@ -153,12 +157,16 @@ extern LinkProcessTask link_process_begin(LinkProcessKind kind);
  * database's scheduler there is one: false if there is one already.
  */
 extern bool link_process_take_lock(LinkProcessKind kind);
+extern void link_process_release_lock(LinkProcessKind kind);
 
 /* Pids of the processes of a database that hold such a lock. */
 extern List *link_process_pids(Oid database);
 
-/* Set the latch of the one launcher (InvalidOid), or scheduler of a database. */
-extern void link_process_poke(LinkProcessKind kind, Oid database);
+/*
+ * The latch of the one launcher (InvalidOid), or scheduler of a database; NULL: there
+ * is none.  It may come to be another process's, which setting it does no harm.
+ */
+extern Latch *link_process_latch(LinkProcessKind kind, Oid database);
 
 /* Sleep until the latch is set, or 'ms' have passed (-1: never mind).  Reads changed parameters. */
 extern void link_process_sleep(long ms, const char *event);

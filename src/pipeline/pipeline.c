@@ -25,13 +25,33 @@
 
 static bool wake_at_commit = false;
 
+/*
+ * After the commit nothing may fail, so who may be there is looked up before.  If
+ * there cannot be another process, the scheduler that there is has to do, or the
+ * launcher, which waits until there can be one.
+ */
 static void
 at_end(XactEvent event, void *arg)
 {
+	static Latch *latches[2];
 	LinkProcessTask task = {MyDatabaseId};
 
-	if (event == XACT_EVENT_COMMIT && wake_at_commit)
-		(void) link_process_start(LINK_PROCESS_SCHEDULER, &task, NULL);
+	if (event == XACT_EVENT_PRE_COMMIT && wake_at_commit)
+	{
+		latches[0] = link_process_latch(LINK_PROCESS_SCHEDULER, MyDatabaseId);
+		latches[1] = link_process_latch(LINK_PROCESS_LAUNCHER, InvalidOid);
+	}
+	if (event == XACT_EVENT_COMMIT && wake_at_commit &&
+		!link_process_start(LINK_PROCESS_SCHEDULER, &task, NULL))
+	{
+		for (int i = 0; i < lengthof(latches); i++)
+			if (latches[i])
+				SetLatch(latches[i]);
+		if (latches[0] == NULL)
+			ereport(WARNING,
+					(errmsg("there is no process for the pipelines of this database"),
+					 errhint("You might need to increase max_worker_processes.")));
+	}
 	if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE)
 		wake_at_commit = false;
 }

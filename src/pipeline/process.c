@@ -145,14 +145,29 @@ link_process_sleep(long ms, const char *event)
  * Finding them.
  */
 
+static void
+lock_tag(LinkProcessKind kind, LOCKTAG *tag)
+{
+	SET_LOCKTAG_ADVISORY(*tag, kind == LINK_PROCESS_LAUNCHER ? InvalidOid : MyDatabaseId, (uint32) kind,
+						 kind == LINK_PROCESS_WORKER ? (uint32) MyProcPid : 0, PROCESS_SUBID);
+}
+
 bool
 link_process_take_lock(LinkProcessKind kind)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, kind == LINK_PROCESS_LAUNCHER ? InvalidOid : MyDatabaseId, (uint32) kind,
-						 kind == LINK_PROCESS_WORKER ? (uint32) MyProcPid : 0, PROCESS_SUBID);
+	lock_tag(kind, &tag);
 	return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+link_process_release_lock(LinkProcessKind kind)
+{
+	LOCKTAG		tag;
+
+	lock_tag(kind, &tag);
+	(void) LockRelease(&tag, ExclusiveLock, true);
 }
 
 static bool
@@ -174,8 +189,8 @@ link_process_pids(Oid database)
 	return pids;
 }
 
-void
-link_process_poke(LinkProcessKind kind, Oid database)
+Latch *
+link_process_latch(LinkProcessKind kind, Oid database)
 {
 	LockData   *locks = GetLockStatusData();
 
@@ -184,9 +199,9 @@ link_process_poke(LinkProcessKind kind, Oid database)
 		{
 			PGPROC	   *proc = BackendPidGetProc(locks->locks[i].pid);
 
-			if (proc)
-				SetLatch(&proc->procLatch);
+			return proc ? &proc->procLatch : NULL;
 		}
+	return NULL;
 }
 
 /*

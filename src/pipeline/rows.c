@@ -620,6 +620,8 @@ call_procedure(Rows *rows)
 	TableReceiver receiver = {{table_receive, table_startup, table_end, table_end, DestNone}};
 	Part		part = {rows->store, rows->n, plan_statement(rows), &receiver.base};
 	Oid			table = make_table(ExecCleanTypeFromTL(part.plan->planTree->targetlist));
+	FmgrInfo	procedure;
+	LOCAL_FCINFO(fcinfo, 1);
 
 	receiver.rel = table_open(table, RowExclusiveLock);
 	(void) run_part(rows, &part);
@@ -627,10 +629,11 @@ call_procedure(Rows *rows)
 
 	PushCopiedSnapshot(GetActiveSnapshot());
 	UpdateActiveSnapshotCommandId();
-	if (get_func_nargs(rows->pipeline->procedure) == 0)
-		(void) OidFunctionCall0(rows->pipeline->procedure);
-	else
-		(void) OidFunctionCall1(rows->pipeline->procedure, ObjectIdGetDatum(table));
+	fmgr_info(rows->pipeline->procedure, &procedure);
+	InitFunctionCallInfoData(*fcinfo, &procedure, get_func_nargs(rows->pipeline->procedure), InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = ObjectIdGetDatum(table);
+	fcinfo->args[0].isnull = false;
+	(void) FunctionCallInvoke(fcinfo);
 	PopActiveSnapshot();
 	CommandCounterIncrement();
 	return part.processed;

@@ -9,8 +9,9 @@
  * nothing ends, so in between there is none.
  *
  * Whoever changes a pipeline starts another scheduler when it commits.  That one
- * finds that there is one already, and has it look at the pipelines again; or, if
- * that one is just ending, takes its place.  So no wake-up is lost.
+ * finds that there is one already, and has it look at the pipelines again, or takes
+ * its place.  One that ends looks once more after it has given up that place, so
+ * no wake-up is lost.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,10 +39,6 @@
 #include "errors.h"
 #include "guc.h"
 #include "pipeline/engine.h"
-
-/* How often, and how long, one that is too many tries to become the one. */
-#define TRIES 10
-#define TRY_MS 100
 
 /* ms until a look that has failed is tried again at first, and at last */
 #define FIRST_RETRY 1000
@@ -375,30 +372,44 @@ do_what_is_due(void)
 static bool
 become_the_one(void)
 {
-	for (int i = 0; i < TRIES; i++)
-	{
-		bool		taken;
+	bool		taken;
 
-		StartTransactionCommand();
-		taken = link_process_take_lock(LINK_PROCESS_SCHEDULER);
-		if (!taken)
-			link_process_poke(LINK_PROCESS_SCHEDULER, MyDatabaseId);
-		CommitTransactionCommand();
-		if (taken)
-			return true;
-		link_process_sleep(TRY_MS, "LinkSchedulerStart");
+	StartTransactionCommand();
+	taken = link_process_take_lock(LINK_PROCESS_SCHEDULER);
+	if (!taken)
+	{
+		Latch	   *latch = link_process_latch(LINK_PROCESS_SCHEDULER, MyDatabaseId);
+
+		if (latch)
+			SetLatch(latch);
 	}
-	return false;
+	CommitTransactionCommand();
+	return taken;
+}
+
+/* There is nothing to do, and whoever has something will find us gone. */
+static bool
+may_end(void)
+{
+	if (plans != NIL || !link_pipelines_enabled)
+		return false;
+	link_process_release_lock(LINK_PROCESS_SCHEDULER);
+	read_pipelines();
+	return plans == NIL || !become_the_one();
 }
 
 /* It ends, and not because there is nothing to do: the launcher is to start another. */
 static void
 tell_launcher(int code, Datum arg)
 {
+	Latch	   *latch;
+
 	if (code == 0)
 		return;
 	MemoryContextSwitchTo(TopMemoryContext);
-	link_process_poke(LINK_PROCESS_LAUNCHER, InvalidOid);
+	latch = link_process_latch(LINK_PROCESS_LAUNCHER, InvalidOid);
+	if (latch)
+		SetLatch(latch);
 }
 
 void
@@ -416,7 +427,7 @@ link_scheduler_main(Datum arg)
 		read_pipelines();
 		forget();
 		next = do_what_is_due();
-		if (plans == NIL && link_pipelines_enabled)
+		if (may_end())
 			break;
 		link_process_sleep(next == DT_NOEND ? -1 :
 						   Max(1, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next)), "LinkScheduler");

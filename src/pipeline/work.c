@@ -132,21 +132,13 @@ group_size(SPITupleTable *table, int first, int n)
 	return size;
 }
 
-/* Of the paths, those that nobody else has, as LinkObject in 'context'. */
+/* Rows of path and size, as LinkObject in 'context'; they are freed. */
 static List *
-take_objects(const LinkPipeline *pipeline, Datum paths, MemoryContext context)
+found_objects(SPITupleTable *table, MemoryContext context)
 {
-	static const char sql[] =
-		"SELECT path, size FROM link.pipeline_file WHERE pipeline_id = $1 AND path = ANY ($2) "
-		"AND state = 'Unloaded' AND (retry_at IS NULL OR retry_at <= pg_catalog.clock_timestamp()) "
-		"ORDER BY path FOR UPDATE SKIP LOCKED";
-	Oid			types[] = {INT8OID, TEXTARRAYOID};
-	Datum		values[] = {Int64GetDatum(pipeline->id), paths};
 	List	   *objects = NIL;
-	uint64		n = link_state_run(sql, SPI_OK_SELECT, 2, types, values, NULL);
-	SPITupleTable *table = SPI_tuptable;
 
-	for (uint64 i = 0; i < n; i++)
+	for (uint64 i = 0; i < table->numvals; i++)
 	{
 		bool		isnull;
 		MemoryContext caller = MemoryContextSwitchTo(context);
@@ -158,6 +150,21 @@ take_objects(const LinkPipeline *pipeline, Datum paths, MemoryContext context)
 	}
 	SPI_freetuptable(table);
 	return objects;
+}
+
+/* Of the paths, those that nobody else has, as LinkObject in 'context'. */
+static List *
+take_objects(const LinkPipeline *pipeline, Datum paths, MemoryContext context)
+{
+	static const char sql[] =
+		"SELECT path, size FROM link.pipeline_file WHERE pipeline_id = $1 AND path = ANY ($2) "
+		"AND state = 'Unloaded' AND (retry_at IS NULL OR retry_at <= pg_catalog.clock_timestamp()) "
+		"ORDER BY path FOR UPDATE SKIP LOCKED";
+	Oid			types[] = {INT8OID, TEXTARRAYOID};
+	Datum		values[] = {Int64GetDatum(pipeline->id), paths};
+
+	(void) link_state_run(sql, SPI_OK_SELECT, 2, types, values, NULL);
+	return found_objects(SPI_tuptable, context);
 }
 
 static bool
@@ -244,6 +251,30 @@ link_work_claim(const LinkPipeline *pipeline, LinkWork *work)
 	found = work->stream ? claim_messages(pipeline, work, context) : claim_objects(pipeline, work, context);
 	link_state_end(&saved);
 	return found;
+}
+
+void
+link_work_peek(const LinkPipeline *pipeline, LinkWork *work, int objects)
+{
+	static const char sql[] =
+		"SELECT path, size FROM link.pipeline_file WHERE pipeline_id = $1 AND state = 'Unloaded' "
+		"ORDER BY path LIMIT $2";
+	Oid			types[] = {INT8OID, INT4OID};
+	Datum		values[] = {Int64GetDatum(pipeline->id), Int32GetDatum(objects)};
+	MemoryContext context = CurrentMemoryContext;
+	LinkElevated saved;
+
+	memset(work, 0, sizeof(*work));
+	work->stream = is_stream(link_lookup_id(pipeline->link_id, LINK_ACL_READ));
+	link_state_begin(&saved);
+	if (work->stream)
+		(void) claim_messages(pipeline, work, context);
+	else
+	{
+		(void) link_state_run(sql, SPI_OK_SELECT, 2, types, values, NULL);
+		work->objects = found_objects(SPI_tuptable, context);
+	}
+	link_state_end(&saved);
 }
 
 /*

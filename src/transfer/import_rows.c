@@ -154,5 +154,6 @@ link_read_listed(LinkSession *session, List *objects, const LinkListed *listed, 
 	load.arg = arg;
 	load.at = listed->at;
 	load.line = listed->line;
+	load.as_it_is = listed->as_it_is;
 	return link_load_listed(session, objects, &load);
 }

@@ -183,7 +183,7 @@ load_object(LinkSession *session, const LinkLoad *load, LinkSource *source, Link
 											 load->columns, copy_options);
 
 		reading.cstate = cstate;
-		if (!load->options->json)
+		if (!load->options->json && !load->as_it_is)
 			reading.shortcut = link_shortcut_begin(cstate, read_source, source);
 		if (link_source_size(source) >= 0)
 			link_progress_bytes_total(link_source_size(source));

@@ -36,6 +36,7 @@ typedef struct LinkLoad
 
 	int		   *at;				/* set to the number of the object that is in work; or NULL */
 	uint64	   *line;			/* set to its line, when something fails; or NULL */
+	bool		as_it_is;		/* COPY is given the lines of the object, to show them */
 } LinkLoad;
 
 /*

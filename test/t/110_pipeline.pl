@@ -19,6 +19,17 @@ srand($seed);
 mkdir $root or die;
 
 sub sql { my ($sql, $db) = @_; return $node->safe_psql($db // 'postgres', $sql) }
+# kill -9, and a start as soon as the last of its processes is gone
+sub kill_postmaster
+{
+	my $tries = 100;
+	$node->kill9;
+	# whom nobody has waited for is taken for alive; that nothing of it is the server sees by its shared memory
+	until (unlink($node->data_dir . '/postmaster.pid'), system_log('pg_ctl', '-w', '-s', '-D', $node->data_dir, '-l', $node->logfile, 'start') == 0) { die 'no start' unless $tries--; sleep 0.2 }
+	$node->_update_pid(1);
+}
+# while the server starts anew
+sub insist { my ($sql) = @_; my ($out, $tries) = ('', 100); while ($node->psql('postgres', $sql, stdout => \$out, stderr => \my $err) != 0) { die $err unless $tries--; sleep 0.2 } return $out }
 sub eventually { my ($sql, $expected, $name, $db) = @_; ok($node->poll_query_until($db // 'postgres', $sql, $expected), $name) or diag(sql($sql, $db)) }
 sub put { my ($name, $content) = @_; my $path = "$root/$name"; open my $f, '>', "$path.new" or die; binmode $f; print $f $content; close $f; rename "$path.new", $path or die }
 sub folder { my ($name) = @_; mkdir "$root/$name" or die; return "$name/*.csv" }
@@ -113,7 +124,7 @@ $path = folder('rows');
 put('rows/1.csv', "1,a\n2,b,c\nx,d\n4,\n5,e\n5,f\n6,g\n");
 put('rows/2.csv', "7,h\n1,i\n");
 sql('CREATE TABLE rows (n int PRIMARY KEY, t text NOT NULL)');
-pipeline('rows', $path, 'rows', q{skip_errors => '{PARSER,CONSTRAINT,DUPLICATE KEY}'});
+pipeline('rows', $path, 'rows', 'max_partitions => 1', q{skip_errors => '{PARSER,CONSTRAINT,DUPLICATE KEY}'});
 eventually("SELECT string_agg(n || t, ' ' ORDER BY n) FROM rows", '1a 5e 6g 7h', 'SKIP ALL ERRORS: good rows are loaded');
 is(sql("SELECT string_agg(concat_ws(' ', source, position, sqlstate, raw), E'\n' ORDER BY source, position) FROM link.pipeline_errors WHERE pipeline = 'rows' AND kind = 'Row'"),
 	"rows/1.csv 2 22P04 2,b,c\nrows/1.csv 3 22P02 x,d\nrows/1.csv 4 23502\nrows/1.csv 6 23505\nrows/2.csv 2 23505", '... bad ones are recorded');
@@ -123,7 +134,7 @@ sql("SELECT link.stop_pipeline('rows')");
 $path = folder('clauses');
 put('clauses/1.csv', "1,10,keep\n2,20,drop\n3,30,keep\n1,5,keep\n");
 sql('CREATE TABLE clauses (n int PRIMARY KEY, m int, f text)');
-pipeline('clauses', $path, 'clauses', q{fields => '{n,@m,@w}'}, q{"set" => 'm = @m * 2, f = pipeline_source_file()'}, q{"where" => $$@w = 'keep'$$},
+pipeline('clauses', $path, 'clauses', q{fields => '{n,@m,@w}'}, q{"set" => 'm = @m::int * 2, f = pipeline_source_file()'}, q{"where" => $$@w = 'keep'$$},
 	q{on_conflict => '(n) DO NOTHING'});
 eventually("SELECT string_agg(concat_ws(' ', n, m, f), ',' ORDER BY n) FROM clauses", '1 20 clauses/1.csv,3 60 clauses/1.csv', 'variables, SET, WHERE, ON CONFLICT, the source');
 is(sql("SELECT sum(rows) FROM link.pipeline_batches WHERE pipeline = 'clauses'"), '2', '... are counted as inserted');
@@ -149,21 +160,22 @@ is(sqlstate_of($node, "SELECT link.start_pipeline('commits', foreground => true)
 
 # Exactly once, from S3, with two workers.
 my $files = $ENV{LINK_TEST_LONG} ? 2000 : 120;
+my $bucket = "pipeline-$$";
 my $kills = $ENV{LINK_TEST_LONG} ? 30 : 6;
 {
 	local $ENV{LINK_S3_ENDPOINT} = $ENV{LINK_S3B_ENDPOINT};
 	local $ENV{LINK_S3_ACCESS_KEY} = $ENV{LINK_S3B_ACCESS_KEY};
 	local $ENV{LINK_S3_SECRET_KEY} = $ENV{LINK_S3B_SECRET_KEY};
-	make_bucket('pipeline');
+	make_bucket($bucket);
 	mkdir "$root/s3";
 	put("s3/$_.csv", join '', map { $_ . ",s$_\n" } $_ * 10 .. $_ * 10 + 9) foreach 1 .. $files;
-	aws('s3', 'sync', '--quiet', "$root/s3", 's3://pipeline/in');
+	aws('s3', 'sync', '--quiet', "$root/s3", "s3://$bucket/in");
 	s3_link($node, 's3', config => s3_config(region => $ENV{LINK_S3B_REGION}));
 }
 my ($good, $wrong) = map { sprintf q(SELECT link.alter_link('s3', credentials => '{"aws_access_key_id":"%s","aws_secret_access_key":"%s"}')), $ENV{LINK_S3B_ACCESS_KEY}, $_ } $ENV{LINK_S3B_SECRET_KEY}, 'wrong';
 sql(q{CREATE TABLE s3 (n int, t text); ALTER SYSTEM SET link.pipeline_pause = '200ms'});
 $node->reload;
-sql(q{SELECT link.create_pipeline('s3', 's3', 'pipeline/in/*', 's3', format => 'csv', batch_interval => 100, max_retries => 100000); SELECT link.start_pipeline('s3')});
+sql(qq{SELECT link.create_pipeline('s3', 's3', '$bucket/in/*', 's3', format => 'csv', batch_interval => 100, max_retries => 100000); SELECT link.start_pipeline('s3')});
 
 # pids of workers, those before their commit only or any
 sub workers
@@ -185,15 +197,14 @@ while ($done{pause} + $done{worker} + $done{postmaster} < $kills && time < $unti
 		next unless @pids && kill 'KILL', $pids[ rand @pids ];
 		# the server starts anew by itself
 		sleep 0.2;
-		$node->poll_query_until('postgres', 'SELECT 1', '1');
 	}
-	elsif ($what eq 'postmaster') { $node->kill9; sleep 0.2 until $node->start(fail_ok => 1) }
-	elsif ($what eq 'stop') { sql("SELECT link.stop_pipeline('s3')"); sql("SELECT link.start_pipeline('s3')") }
-	else { sql($wrong); sleep 0.2; sql($good) }
+	elsif ($what eq 'postmaster') { kill_postmaster() }
+	elsif ($what eq 'stop') { insist("SELECT link.stop_pipeline('s3', if_running => true)"); insist("SELECT link.start_pipeline('s3', if_not_running => true)") }
+	else { insist($wrong); sleep 0.2; insist($good) }
 	$done{$what}++;
 
 	# something is always there to be loaded
-	if (sql("SELECT pending_files FROM link.pipelines WHERE pipeline = 's3'") < 20 && $files < 100000)
+	if (insist("SELECT pending_files FROM link.pipelines WHERE pipeline = 's3'") < 20 && $files < 100000)
 	{
 		$files++;
 		local @ENV{qw(LINK_S3_ENDPOINT LINK_S3_ACCESS_KEY LINK_S3_SECRET_KEY)} = @ENV{qw(LINK_S3B_ENDPOINT LINK_S3B_ACCESS_KEY LINK_S3B_SECRET_KEY)};
@@ -201,15 +212,15 @@ while ($done{pause} + $done{worker} + $done{postmaster} < $kills && time < $unti
 		my $last = $files + 29;
 		put("more/$_.csv", join '', map { $_ . ",s$_\n" } $_ * 10 .. $_ * 10 + 9) foreach $files .. $last;
 		$files = $last;
-		aws('s3', 'sync', '--quiet', "$root/more", 's3://pipeline/in');
+		aws('s3', 'sync', '--quiet', "$root/more", "s3://$bucket/in");
 	}
 }
 note("seed $seed, $files files, " . join(', ', map { "$_ $done{$_}" } sort keys %done));
 cmp_ok($done{pause} + $done{worker} + $done{postmaster}, '>=', $kills, 'kills');
 cmp_ok($done{pause}, '>=', $kills / 3, '... between insert and commit');
-sql("ALTER SYSTEM RESET link.pipeline_pause");
+insist("ALTER SYSTEM RESET link.pipeline_pause");
 $node->reload;
-sql("SELECT link.start_pipeline('s3', if_not_running => true)");
+insist("SELECT link.start_pipeline('s3', if_not_running => true)");
 eventually('SELECT count(*) FROM s3', $files * 10, 'all rows of S3 are there') or diag(sql("SELECT state, error FROM link.pipelines; TABLE link.pipeline_errors"));
 is(sql("SELECT count(*), count(DISTINCT n), min(n), max(n), count(*) FILTER (WHERE t <> 's' || n) FROM s3"),
 	join('|', $files * 10, $files * 10, 10, $files * 10 + 9, 0), '... each once');
