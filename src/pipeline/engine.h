@@ -159,6 +159,9 @@ extern LinkProcessTask link_process_begin(LinkProcessKind kind);
 extern bool link_process_take_lock(LinkProcessKind kind);
 extern void link_process_release_lock(LinkProcessKind kind);
 
+/* False if a command needs the database for itself: then the process has to go. */
+extern bool link_process_is_welcome(void);
+
 /* Pids of the processes of a database that hold such a lock. */
 extern List *link_process_pids(Oid database);
 

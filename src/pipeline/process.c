@@ -36,6 +36,13 @@
 /* Classes of advisory locks: 1 and 2 are those of SQL functions, kafka_transaction.c has one. */
 #define PROCESS_SUBID 32765
 
+/* field 2 of the lock of whoever needs a database without our processes; kinds of these are below it */
+#define HOLD 1000
+
+/* ms that one that has just started waits for that lock, and how often */
+#define HOLD_WAIT 50
+#define HOLD_TRIES 10
+
 /* ms to wait for the processes of a database to end, less than core waits for it to be free */
 #define END_TIMEOUT 4000
 
@@ -173,7 +180,7 @@ link_process_release_lock(LinkProcessKind kind)
 static bool
 is_ours(const LockInstanceData *lock, Oid database)
 {
-	return lock->holdMask != 0 && lock->locktag.locktag_type == LOCKTAG_ADVISORY &&
+	return lock->holdMask != 0 && lock->locktag.locktag_field2 < HOLD && lock->locktag.locktag_type == LOCKTAG_ADVISORY &&
 		lock->locktag.locktag_field4 == PROCESS_SUBID && lock->locktag.locktag_field1 == database;
 }
 
@@ -229,6 +236,34 @@ link_pipeline_end_processes(Oid database)
 	return found;
 }
 
+/* To the end of the transaction: those that start meanwhile go at once. */
+static void
+hold(Oid database)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, database, HOLD, 0, PROCESS_SUBID);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+bool
+link_process_is_welcome(void)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, HOLD, 0, PROCESS_SUBID);
+	for (int i = 0; i < HOLD_TRIES; i++)
+	{
+		if (LockAcquire(&tag, ShareLock, true, true) != LOCKACQUIRE_NOT_AVAIL)
+		{
+			(void) LockRelease(&tag, ShareLock, true);
+			return true;
+		}
+		pg_usleep(HOLD_WAIT * 1000L);
+	}
+	return false;
+}
+
 /*
  * The database that a command needs for itself; it is rid of our processes, and the
  * answer is its Oid, if there were any.  Core decides who may do it; nobody else is
@@ -251,7 +286,10 @@ free_database(const char *name, bool template)
 			may = may || have_createdb_privilege();
 		ReleaseSysCache(tuple);
 	}
-	return may && link_pipeline_end_processes(database) ? database : InvalidOid;
+	if (!may)
+		return InvalidOid;
+	hold(database);
+	return link_pipeline_end_processes(database) ? database : InvalidOid;
 }
 
 static Oid

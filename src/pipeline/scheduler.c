@@ -415,10 +415,17 @@ tell_launcher(int code, Datum arg)
 void
 link_scheduler_main(Datum arg)
 {
+	bool		welcome;
+
 	(void) link_process_begin(LINK_PROCESS_SCHEDULER);
+	before_shmem_exit(tell_launcher, (Datum) 0);
+	StartTransactionCommand();
+	welcome = link_process_is_welcome();
+	CommitTransactionCommand();
+	if (!welcome)
+		proc_exit(1);
 	if (!become_the_one())
 		proc_exit(0);
-	before_shmem_exit(tell_launcher, (Datum) 0);
 	for (;;)
 	{
 		TimestampTz next;

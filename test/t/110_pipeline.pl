@@ -228,14 +228,14 @@ sql("SELECT link.stop_pipeline('s3')");
 
 # Rights.
 sql(q{CREATE ROLE loader LOGIN; CREATE ROLE target; GRANT target TO loader; GRANT CREATE ON SCHEMA public TO target, loader;
-	SELECT link.grant_privilege('READ LINK', 'public.files', 'loader')});
+	SELECT link.grant_privilege('READ', 'LINK public.files', 'loader')});
 $path = folder('rights');
 put("rights/$_.csv", "$_\n") foreach 1 .. 3;
 sql(q{SET ROLE target; CREATE TABLE rights (n int, who text DEFAULT current_user || ' ' || session_user); GRANT INSERT ON rights TO loader});
 sub as_loader { my ($sql) = @_; my ($out, $err) = ('', ''); $node->psql('postgres', "SET SESSION AUTHORIZATION loader; $sql", stdout => \$out, stderr => \$err); return $err ? $err : $out }
 is(as_loader("SELECT link.create_pipeline('rights', 'files', '$path', 'rights', fields => '{n}', format => 'csv', batch_interval => 100, max_retries => 3); SELECT link.start_pipeline('rights')") =~ /ERROR/ ? 1 : 0, 0, 'a pipeline of a role without other rights');
 eventually('SELECT count(*), min(who), max(who) FROM rights', '3|target loader|target loader', 'rows are inserted as the owner of the target, in a session of the owner of the pipeline');
-foreach my $case ([ "SELECT link.revoke_privilege('READ LINK', 'public.files', 'loader')", "SELECT link.grant_privilege('READ LINK', 'public.files', 'loader')", 'READ on the link' ],
+foreach my $case ([ "SELECT link.revoke_privilege('READ', 'LINK public.files', 'loader')", "SELECT link.grant_privilege('READ', 'LINK public.files', 'loader')", 'READ on the link' ],
 	[ 'REVOKE INSERT ON rights FROM loader; REVOKE target FROM loader', 'GRANT INSERT ON rights TO loader; GRANT target TO loader', 'INSERT on the target' ],
 	[ 'REVOKE target FROM loader', 'GRANT target TO loader', 'SET ROLE to the owner of the target' ],
 	[ 'ALTER ROLE loader SUPERUSER', 'ALTER ROLE loader NOSUPERUSER', 'a superuser and a table of another' ])
