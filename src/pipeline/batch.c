@@ -71,9 +71,12 @@ plain_columns(const LinkPipeline *pipeline)
 	return columns;
 }
 
-/* What waits for the end of the transaction is done now, where it has no more rights than its table's owner. */
+/*
+ * Deferred triggers and constraints fire at the end of each statement.  Whatever
+ * user code wants to put off again, core refuses in a security-restricted operation.
+ */
 static void
-fire_deferred_triggers(void)
+defer_nothing(void)
 {
 	ConstraintsSetStmt *all = makeNode(ConstraintsSetStmt);
 
@@ -92,6 +95,7 @@ load(const LinkPipeline *pipeline, LinkWork *work, LinkSession *session, uint64 
 	uint64		inserted = PG_UINT64_MAX;
 
 	link_pipeline_set_path(pipeline);
+	defer_nothing();
 	listed.options = link_format_options_from_json(pipeline->options);
 	listed.as_it_is = pipeline->skip != 0;
 	if (link_pipeline_is_plain(pipeline) && pipeline->skip == 0)
@@ -101,7 +105,6 @@ load(const LinkPipeline *pipeline, LinkWork *work, LinkSession *session, uint64 
 	}
 	else
 		results = link_rows_load(pipeline, work->objects, session, &listed, &inserted);
-	fire_deferred_triggers();
 
 	/* also what user code has set meanwhile */
 	AtEOXact_GUC(false, guc_level);
