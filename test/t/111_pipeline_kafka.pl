@@ -36,8 +36,8 @@ sub error_of { my ($name) = @_; return sql("SELECT sqlstate, source FROM link.pi
 sub produce
 {
 	my ($topic, $partition, @lines) = @_;
-	my $in = join '', map { "$_\n" } @lines;
-	IPC::Run::run([ 'kcat', '-b', $ENV{LINK_KAFKA_PLAINTEXT}, '-P', '-t', $topic, defined $partition ? ('-p', $partition) : (), '-K', '\t', '-Z' ], '<', \$in, '2>', \my $err) or die "kcat: $err";
+	my ($in, $err) = (join('', map { "$_\n" } @lines), '');
+	IPC::Run::run([ 'kcat', '-b', $ENV{LINK_KAFKA_PLAINTEXT}, '-P', '-t', $topic, defined $partition ? ('-p', $partition) : (), '-K', '\t', '-Z' ], '<', \$in, '2>', \$err) or die "kcat: $err";
 }
 
 make_link($node, 'k', 'KAFKA', {}, { 'bootstrap.servers' => $ENV{LINK_KAFKA_PLAINTEXT}, 'operation.timeout.ms' => 10000 });
