@@ -24,8 +24,8 @@ list; each entry is used on the first requests that match it:
     unconditional    know no condition of a removal
     extra_key  add a key outside the prefix to a listing
     big        answer with 100 MB of body
-    gather     answer as usual once "of" such requests are waiting, or after "seconds"; the log
-               has a line "GATHERED" or "WAITED" for each
+    gather     answer as usual half a second after "of" such requests are waiting, or after
+               "seconds"; the log has a line "GATHERED" or "WAITED" for each
     whole      send all of an object, whatever range was asked for
     fewer      send a byte less than was asked for, and say so
     grown      say that the object is a byte larger
@@ -154,6 +154,7 @@ class Handler(BaseHTTPRequestHandler):
         if do == "gather":
             try:
                 fault["barrier"].wait(fault["seconds"])
+                time.sleep(0.5)
                 LOG.write("GATHERED\n")
             except threading.BrokenBarrierError:
                 LOG.write("WAITED\n")
