@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         form = dict(urllib.parse.parse_qsl(body.decode("latin-1"))) if self.command == "POST" else {}
         asks = "Action" in form or "grant_type" in form
         shown = " ".join(f"{k.lower()}={v}" for k, v in self.headers.items()
-                         if k.lower().startswith(("x-", "metadata")) or k.lower() == "authorization")
+                         if k.lower().startswith(("x-", "metadata")) or k.lower() in ("authorization", "range"))
         LOG.write(f"{self.command} {self.headers['Host']}{self.path} {shown} {body.decode() if asks else ''} length={len(body)}\n")
         if SETTINGS.get("busy") and SETTINGS["busy"] in self.path:
             return self.answer(503)
