@@ -13,7 +13,7 @@ seconds that an uploaded part takes.
 Objects are kept as S3's, Azure's and WebHDFS's are; a listing of blobs has two pages.
 CONNECT to any host ends here too: TLS with CERT, then as below. Prints "port N".
 Logs one line a request: method, host and target, headers as "name=value" of those
-that begin with x- or metadata or are authorization, the body of those that ask for
+that begin with x- or metadata or are authorization or range, the body of those that ask for
 tokens, and "length=" the bytes of the body.
 """
 
