@@ -13,6 +13,7 @@
 #include "port/atomics.h"
 
 #include "provider/journal.h"
+#include "transfer/progress.h"
 
 /* Beyond those of plan nodes, which are their numbers, and below core's own. */
 #define LINK_PARALLEL_KEY_SHARED	UINT64CONST(0xB000000000000001)
@@ -36,6 +37,9 @@ typedef struct LinkParallelShared
 	int64		link_id;
 	char		owner[LINK_JOURNAL_OWNER_SIZE];	/* of all records of uploads */
 	bool		deal;			/* rows come from the leader */
+	LinkProgressShared progress;
+	pg_atomic_uint64 requests;	/* of workers that have ended: see count.h */
+	pg_atomic_uint64 retries;
 } LinkParallelShared;
 
 #endif							/* LINK_PARALLEL_INTERNAL_H */
