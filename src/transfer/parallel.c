@@ -227,6 +227,28 @@ portable_options(List *options)
 	return pairs;
 }
 
+/*
+ * What rows look like that are dealt: a target list of nothing but types and names.
+ * A plan may hold what cannot be read back (file_fdw's has a DefElem).
+ */
+static List *
+shape_of(List *targets)
+{
+	List	   *shape = NIL;
+	ListCell   *cell;
+
+	foreach(cell, targets)
+	{
+		TargetEntry *target = lfirst(cell);
+		Node	   *expr = (Node *) target->expr;
+
+		if (!target->resjunk)
+			shape = lappend(shape, makeTargetEntry((Expr *) makeNullConst(exprType(expr), exprTypmod(expr), exprCollation(expr)),
+												   target->resno, target->resname, false));
+	}
+	return shape;
+}
+
 typedef struct ScanVisit
 {
 	ParallelContext *context;
@@ -304,7 +326,7 @@ LinkParallel *
 link_parallel_begin(int workers, QueryDesc *desc, const LinkParallelTask *task)
 {
 	LinkParallel *parallel = palloc0(sizeof(LinkParallel));
-	char	   *plan = nodeToString(task->plan);
+	char	   *plan = task->deal ? nodeToString(shape_of(task->plan->planTree->targetlist)) : nodeToString(task->plan);
 	char	   *options = nodeToString(portable_options(task->options));
 	const char *owner = link_journal_owner();
 	ScanVisit	visit = {NULL, true};

@@ -87,11 +87,11 @@ share_plan(PlannedStmt *plan, const char *query, ParallelWorkerContext *context,
 	FreeQueryDesc(desc);
 }
 
-/* Take what the leader deals; of the plan only what its rows look like matters. */
+/* Take what the leader deals. */
 static void
-take_rows(shm_mq *queue, dsm_segment *segment, PlannedStmt *plan, LinkDelivery *delivery, LinkObjectSet *set)
+take_rows(shm_mq *queue, dsm_segment *segment, List *shape, LinkDelivery *delivery, LinkObjectSet *set)
 {
-	TupleDesc	desc = ExecCleanTypeFromTL(plan->planTree->targetlist);
+	TupleDesc	desc = ExecTypeFromTL(shape);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	DestReceiver *receiver = link_delivery_receiver(delivery);
 	shm_mq_handle *handle;
@@ -144,7 +144,7 @@ link_parallel_worker_main(dsm_segment *segment, shm_toc *toc)
 	char	   *path = shm_toc_lookup(toc, LINK_PARALLEL_KEY_PATH, false);
 	char	   *query = shm_toc_lookup(toc, LINK_PARALLEL_KEY_QUERY, false);
 	List	   *options = read_options(shm_toc_lookup(toc, LINK_PARALLEL_KEY_OPTIONS, false));
-	PlannedStmt *plan = stringToNode(shm_toc_lookup(toc, LINK_PARALLEL_KEY_PLAN, false));
+	void	   *plan = stringToNode(shm_toc_lookup(toc, LINK_PARALLEL_KEY_PLAN, false));
 	char	   *queues = shm_toc_lookup(toc, LINK_PARALLEL_KEY_QUEUES, false);
 	shm_mq	   *queue = (shm_mq *) (queues + ParallelWorkerNumber * LINK_PARALLEL_QUEUE);
 	ParallelWorkerContext context = {segment, toc};
