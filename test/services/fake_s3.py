@@ -31,7 +31,8 @@ list; each entry is used on the first requests that match it:
     fewer      send a byte less than was asked for, and say so
     grown      say that the object is a byte larger
     no_etag    send no ETag; weak: one that says that it is weak
-    changed    the object is another one when this is answered; removed: there is none
+    changed    the object is another one when this is answered, after a second in which
+               others are; removed: there is none
     other      the same, and the condition is not looked at
 "request_id" is what the answer calls the request, instead of "req-1".
 An entry {"objects": ["b/x", "b/y"], "lines": 1000} makes these: lines of 320 bytes,
@@ -213,6 +214,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self.error(412, "PreconditionFailed")
             OBJECTS.pop(key, None)
             return self.answer(204)
+        if do in ("changed", "other", "removed"):
+            time.sleep(1)
         if do in ("changed", "other"):
             OBJECTS[key] = OBJECTS[key].replace(b"x", b"y")
         if do == "removed":
