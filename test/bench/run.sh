@@ -10,7 +10,8 @@
 # rounds of everything, so that the noise of the machine is shared out. The sink is
 # nginx answering puts at memory speed: it shows the extension, where the real
 # server (Ceph radosgw, on the same cores) shows itself. "two processes": with
-# parallel => 2. Kafka is in kafka.sh, opening links in links.sh.
+# parallel => 2; "a codec's process": of two, one only compresses or decompresses,
+# as max_parallel_workers_per_gather allows it. Kafka is in kafka.sh, opening links in links.sh.
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 . "$LINK_SOURCE/test/services/ceph.sh"
 . "$LINK_SOURCE/test/services/sink.sh"
@@ -54,7 +55,9 @@ as_user psql -X -q -v ON_ERROR_STOP=1 -v "rows=$rows" -v "files=$LINK_WORK/files
 # export LINK PATH FORMAT [MORE]: the whole table, a row of what was written for each object
 export_sql() { echo "SELECT * FROM link.select_into('SELECT * FROM lineitem', '$1', '$2', '$3', overwrite => true${4:+, $4})"; }
 export_to() { sql "$(export_sql "$@")"; }
-load_from() { sql "SELECT * FROM link.load_data('$1', '$2', 'target', format => 'csv')"; }
+load_sql() { echo "SELECT * FROM link.load_data('$1', '$2', 'target', format => 'csv')"; }
+load_from() { sql "$(load_sql "$@")"; }
+apart="SET max_parallel_workers_per_gather = 2"
 
 #
 # Instructions: of twice as many rows less those of so many, so that all that is
@@ -143,6 +146,7 @@ for codec in "zstd -1 -T1" "gzip -1" "lz4 -1"; do
 	row "export $name:1" "COPY TO PROGRAM '$codec'" "$target" "export_to sink bench/x csv \"compression => '$name:1'\""
 	[ $name != zstd ] || target=0.45
 	row "export $name:1, two processes" "COPY TO PROGRAM '$codec'" "$target" "export_to sink bench/x csv \"compression => '$name:1', parallel => 2\""
+	row "export $name:1, a codec's process" "COPY TO PROGRAM '$codec'" "" "sql \"$apart; $(export_sql sink bench/x csv "compression => '$name:1'")\""
 done
 row "COPY (SELECT row_to_json)" "" "" "sql \"COPY (SELECT row_to_json(l) FROM lineitem l) TO '/dev/null'\""
 row "export json" "COPY (SELECT row_to_json)" "" "export_to sink bench/x json"
@@ -153,6 +157,14 @@ row "load from FS" "COPY FROM file" "" "load_from files x.csv" "$clean"
 row "load from S3" "COPY FROM file" 1.0 "load_from s3 bench/x" "$clean"
 row "aws | psql from S3" "" "" "command aws --endpoint-url $LINK_S3_ENDPOINT s3 cp s3://bench/x - | sql 'COPY target FROM STDIN $csv'" "$clean"
 row "load from S3, once more" "aws | psql from S3" 0.75 "load_from s3 bench/x" "$clean"
+
+sql "$(export_sql files x.csv.zst csv); $(export_sql files x.csv.gz csv)" >/dev/null
+for codec in "zstd zst" "gzip gz"; do
+	name=${codec% *} file=x.csv.${codec#* }
+	row "COPY FROM PROGRAM '$name -dc'" "" "" "sql \"COPY target FROM PROGRAM '$name -dc $LINK_WORK/files/$file' $csv\"" "$clean"
+	row "load $name" "COPY FROM PROGRAM '$name -dc'" "" "load_from files $file" "$clean"
+	row "load $name, a codec's process" "COPY FROM PROGRAM '$name -dc'" "" "sql \"$apart; $(load_sql files $file)\"" "$clean"
+done
 
 for round in $(seq "$repeats"); do
 	say "round $round of $repeats"
@@ -175,10 +187,9 @@ done
 
 # Small objects: named by a glob, in one listing.
 sql "SELECT count(*) FROM link.select_into('SELECT l_orderkey % 1000 AS k, * FROM lineitem LIMIT 100000', 's3', 'bench/small', 'csv', partition_by => '{k}')" >/dev/null
-time_once "1,000 small objects" "sql \"SELECT count(*) FROM link.load_data('s3', 'bench/small/', 'target', format => 'csv')\"" "$clean"
-time_once "the same, aws | psql" "aws s3 cp --recursive s3://bench/small $LINK_WORK/small; cat $LINK_WORK/small/*/* | sql 'COPY target FROM STDIN $csv'" "$clean"
-median "1,000 small objects"
-median "the same, aws | psql"
+measure "1,000 small objects" "sql \"SELECT count(*) FROM link.load_data('s3', 'bench/small/', 'target', format => 'csv')\"" "$clean"
+measure "the same, aws | psql" "aws s3 cp --recursive s3://bench/small $LINK_WORK/small; cat $LINK_WORK/small/*/* | sql 'COPY target FROM STDIN $csv'" "$clean"
+awk -v a="${seconds[1,000 small objects]}" -v b="${seconds[the same, aws | psql]}" 'BEGIN {printf "1,000 small objects: %.2f of aws | psql\n", a / b}'
 
 printf '\n%-44s %8s\n' "growth of a backend, $((3 * bytes / 1000000)) MB of CSV" peak
 three="SELECT l.* FROM lineitem l CROSS JOIN generate_series(1, 3)"
