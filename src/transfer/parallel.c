@@ -229,7 +229,7 @@ portable_options(List *options)
 
 /*
  * What rows look like that are dealt: a target list of nothing but types and names.
- * A plan may hold what cannot be read back (file_fdw's has a DefElem).
+ * The plan may be of any size, and hold nodes of extensions that cannot be read back.
  */
 static List *
 shape_of(List *targets)
