@@ -29,14 +29,19 @@
 #include "optimizer/tlist.h"
 #include "parser/parsetree.h"
 #include "storage/bufmgr.h"
+#include "storage/latch.h"
 #include "storage/shm_mq.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "http/count.h"
 #include "provider/journal.h"
 #include "transfer/deal.h"
 #include "transfer/parallel.h"
 #include "transfer/parallel_internal.h"
+
+/* ms after which a leader that waits looks how far the workers are */
+#define LOOK_EVERY 200
 
 struct LinkParallel
 {
@@ -222,6 +227,28 @@ portable_options(List *options)
 	return pairs;
 }
 
+/*
+ * What rows look like that are dealt: a target list of nothing but types and names.
+ * The plan may be of any size, and hold nodes of extensions that cannot be read back.
+ */
+static List *
+shape_of(List *targets)
+{
+	List	   *shape = NIL;
+	ListCell   *cell;
+
+	foreach(cell, targets)
+	{
+		TargetEntry *target = lfirst(cell);
+		Node	   *expr = (Node *) target->expr;
+
+		if (!target->resjunk)
+			shape = lappend(shape, makeTargetEntry((Expr *) makeNullConst(exprType(expr), exprTypmod(expr), exprCollation(expr)),
+												   target->resno, target->resname, false));
+	}
+	return shape;
+}
+
 typedef struct ScanVisit
 {
 	ParallelContext *context;
@@ -299,7 +326,7 @@ LinkParallel *
 link_parallel_begin(int workers, QueryDesc *desc, const LinkParallelTask *task)
 {
 	LinkParallel *parallel = palloc0(sizeof(LinkParallel));
-	char	   *plan = nodeToString(task->plan);
+	char	   *plan = task->deal ? nodeToString(shape_of(task->plan->planTree->targetlist)) : nodeToString(task->plan);
 	char	   *options = nodeToString(portable_options(task->options));
 	const char *owner = link_journal_owner();
 	ScanVisit	visit = {NULL, true};
@@ -336,6 +363,9 @@ link_parallel_begin(int workers, QueryDesc *desc, const LinkParallelTask *task)
 	}
 	shared = shm_toc_allocate(context->toc, sizeof(LinkParallelShared));
 	pg_atomic_init_u32(&shared->next, 0);
+	pg_atomic_init_u64(&shared->requests, 0);
+	pg_atomic_init_u64(&shared->retries, 0);
+	link_progress_share_init(&shared->progress);
 	shared->link_id = task->row->id;
 	shared->deal = task->deal;
 	strlcpy(shared->owner, owner, sizeof(shared->owner));
@@ -357,6 +387,7 @@ link_parallel_begin(int workers, QueryDesc *desc, const LinkParallelTask *task)
 		shm_mq_set_handle(parallel->queues[i], context->worker[i].bgwhandle);
 	if (parallel->dealer)
 		link_dealer_start(parallel->dealer, context);
+	link_progress_share(&shared->progress, true);
 	return parallel;
 }
 
@@ -380,17 +411,44 @@ link_parallel_next(LinkParallel *parallel)
 
 /* ---- the end ---- */
 
+/* False if the worker may have more to tell. */
+static bool
+receive_from(shm_mq_handle *queue, LinkObjectSet *set)
+{
+	shm_mq_result result;
+	Size		size;
+	void	   *data;
+
+	while ((result = shm_mq_receive(queue, &size, &data, true)) == SHM_MQ_SUCCESS)
+		link_objects_receive(set, data, size);
+	return result == SHM_MQ_DETACHED;
+}
+
+/* While it waits for them, it shows how far they are. */
 static void
 receive_all(LinkParallel *parallel, LinkObjectSet *set)
 {
-	for (int i = 0; i < parallel->context->nworkers_launched; i++)
-	{
-		Size		size;
-		void	   *data;
+	int			n = parallel->context->nworkers_launched;
+	bool	   *over = palloc0(sizeof(bool) * Max(n, 1));
+	int			left;
 
-		while (shm_mq_receive(parallel->queues[i], &size, &data, false) == SHM_MQ_SUCCESS)
-			link_objects_receive(set, data, size);
+	for (;;)
+	{
+		left = 0;
+		for (int i = 0; i < n; i++)
+		{
+			over[i] = over[i] || receive_from(parallel->queues[i], set);
+			left += !over[i];
+		}
+		link_progress_tell();
+		if (left == 0)
+			break;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, LOOK_EVERY,
+						 link_wait_event("LinkParallel"));
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
 	}
+	pfree(over);
 }
 
 /* What those that have ended told a leader who did not listen yet. */
@@ -417,10 +475,20 @@ link_parallel_collect(LinkParallel *parallel, LinkObjectSet *set)
 	WaitForParallelWorkersToFinish(parallel->context);
 }
 
+/* The workers have ended: what they took is the leader's, and with it the use's. */
+static void
+leave(LinkParallel *parallel)
+{
+	link_http_counts.requests += pg_atomic_read_u64(&parallel->shared->requests);
+	link_http_counts.retries += pg_atomic_read_u64(&parallel->shared->retries);
+	DestroyParallelContext(parallel->context);
+}
+
 void
 link_parallel_end(LinkParallel *parallel)
 {
-	DestroyParallelContext(parallel->context);
+	link_progress_share(NULL, false);
+	leave(parallel);
 	ExitParallelMode();
 }
 
@@ -444,9 +512,10 @@ link_parallel_stop(LinkParallel *parallel)
 void
 link_parallel_undo(LinkParallel *parallel, LinkObjectSet *set)
 {
+	link_progress_share(NULL, false);
 	if (parallel && set)
 		refuse_all(parallel, set);
 	if (parallel)
-		DestroyParallelContext(parallel->context);
+		leave(parallel);
 	link_journal_leave_strays(0);
 }

@@ -22,6 +22,7 @@
 #include "utils/snapmgr.h"
 
 #include "catalog/privileges.h"
+#include "http/count.h"
 #include "provider/journal.h"
 #include "transfer/deliver.h"
 #include "transfer/options.h"
@@ -86,11 +87,11 @@ share_plan(PlannedStmt *plan, const char *query, ParallelWorkerContext *context,
 	FreeQueryDesc(desc);
 }
 
-/* Take what the leader deals; of the plan only what its rows look like matters. */
+/* Take what the leader deals. */
 static void
-take_rows(shm_mq *queue, dsm_segment *segment, PlannedStmt *plan, LinkDelivery *delivery, LinkObjectSet *set)
+take_rows(shm_mq *queue, dsm_segment *segment, List *shape, LinkDelivery *delivery, LinkObjectSet *set)
 {
-	TupleDesc	desc = ExecCleanTypeFromTL(plan->planTree->targetlist);
+	TupleDesc	desc = ExecTypeFromTL(shape);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(desc, &TTSOpsMinimalTuple);
 	DestReceiver *receiver = link_delivery_receiver(delivery);
 	shm_mq_handle *handle;
@@ -111,6 +112,14 @@ take_rows(shm_mq *queue, dsm_segment *segment, PlannedStmt *plan, LinkDelivery *
 	shm_mq_detach(handle);
 }
 
+/* What it took; all of it, for nothing is asked for anywhere after this. */
+static void
+hand_over_counts(LinkParallelShared *shared)
+{
+	pg_atomic_fetch_add_u64(&shared->requests, link_http_counts.requests);
+	pg_atomic_fetch_add_u64(&shared->retries, link_http_counts.retries);
+}
+
 /* Of this process, until it has handed over all it had; NULL: nothing is left here. */
 static LinkObjectSet *unfinished = NULL;
 
@@ -119,12 +128,13 @@ static LinkObjectSet *unfinished = NULL;
  * others meanwhile, and only the latest could be.
  */
 static void
-undo(int code, Datum arg)
+undo(int code, Datum shared)
 {
 	if (unfinished == NULL)
 		return;
 	link_objects_undo(unfinished);
 	link_journal_leave_strays(MyProcPid);
+	hand_over_counts((LinkParallelShared *) DatumGetPointer(shared));
 }
 
 void
@@ -134,7 +144,7 @@ link_parallel_worker_main(dsm_segment *segment, shm_toc *toc)
 	char	   *path = shm_toc_lookup(toc, LINK_PARALLEL_KEY_PATH, false);
 	char	   *query = shm_toc_lookup(toc, LINK_PARALLEL_KEY_QUERY, false);
 	List	   *options = read_options(shm_toc_lookup(toc, LINK_PARALLEL_KEY_OPTIONS, false));
-	PlannedStmt *plan = stringToNode(shm_toc_lookup(toc, LINK_PARALLEL_KEY_PLAN, false));
+	void	   *plan = stringToNode(shm_toc_lookup(toc, LINK_PARALLEL_KEY_PLAN, false));
 	char	   *queues = shm_toc_lookup(toc, LINK_PARALLEL_KEY_QUEUES, false);
 	shm_mq	   *queue = (shm_mq *) (queues + ParallelWorkerNumber * LINK_PARALLEL_QUEUE);
 	ParallelWorkerContext context = {segment, toc};
@@ -152,7 +162,8 @@ link_parallel_worker_main(dsm_segment *segment, shm_toc *toc)
 	ProcessCopyOptions(NULL, &format, false, wanted.copy);
 	link_journal_write_for(shared->owner);
 	session = link_open(link_lookup_id(shared->link_id, LINK_ACL_WRITE));
-	before_shmem_exit(undo, (Datum) 0);
+	before_shmem_exit(undo, PointerGetDatum(shared));
+	link_progress_share(&shared->progress, false);
 	unfinished = set = link_objects_begin(session, path, true, &shared->next, &wanted);
 
 	delivery = link_delivery_begin(&wanted, &format);
@@ -165,8 +176,10 @@ link_parallel_worker_main(dsm_segment *segment, shm_toc *toc)
 	else
 		share_plan(plan, query, &context, delivery, set);
 	link_delivery_end(delivery, false);
+	link_progress_tell();
 
 	link_objects_send(set, send_to_leader, &leader);
+	hand_over_counts(shared);
 	unfinished = NULL;
 	shm_mq_detach(leader.queue);
 	link_close(session);

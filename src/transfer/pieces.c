@@ -4,11 +4,11 @@
  *	  An object as it is stored, read as ranges of which several are on their
  *	  way at a time.
  *
- * One connection to S3 gives 50 to 90 MB/s, whatever the network.
- * So a large object comes as ranges over several, in the order in which they are
- * read; the answer to the first tells its size, and the ETag that the others
- * demand.  What cannot be read like that is one stream: where the provider has no
- * way to ask without waiting, and where the first answer names no version.
+ * One connection to S3 gives 50 to 90 MB/s, whatever the network.  So a large
+ * object comes as ranges over several, which are read in order; the answer to the
+ * first tells its size, and the ETag that the others demand.  What cannot be read
+ * like that is one stream: where the provider has no way to ask without waiting,
+ * and where the first answer names no version or is all of the object.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,7 +33,7 @@ struct LinkPieces
 	int64		size;			/* of the object, -1 if unknown */
 	char	   *etag;			/* of all pieces, if there are several */
 	LinkReader *readers[IN_FLIGHT]; /* of piece n at n modulo IN_FLIGHT; NULL: none */
-	int64		pieces;			/* in all: 1 if it is one stream */
+	int64		count;			/* of pieces: 1 if it is one stream */
 	int64		asked;			/* those that were asked for */
 	int64		reading;		/* the one that is being read */
 	bool		ranged;			/* the first was asked for as a range */
@@ -49,14 +49,14 @@ link_pieces_begin(LinkSession *session, const char *path, int64 size)
 	pieces->ranged = size < 0 || size > SMALL_SIZE;
 	pieces->readers[0] = link_begin_reader(session, path, 0,
 										   pieces->ranged ? LINK_PIECE_SIZE : -1, NULL);
-	pieces->pieces = pieces->asked = 1;
+	pieces->count = pieces->asked = 1;
 	return pieces;
 }
 
 static void
 ask_more(LinkPieces *pieces)
 {
-	for (; pieces->asked < Min(pieces->pieces, pieces->reading + IN_FLIGHT); pieces->asked++)
+	for (; pieces->asked < Min(pieces->count, pieces->reading + IN_FLIGHT); pieces->asked++)
 	{
 		int64		offset = pieces->asked * LINK_PIECE_SIZE;
 
@@ -79,7 +79,7 @@ link_pieces_await(LinkPieces *pieces)
 		if (first->etag && first->end == LINK_PIECE_SIZE)
 		{
 			pieces->etag = pstrdup(first->etag);
-			pieces->pieces = (first->size - 1) / LINK_PIECE_SIZE + 1;
+			pieces->count = (first->size - 1) / LINK_PIECE_SIZE + 1;
 		}
 		else
 		{
@@ -120,7 +120,7 @@ link_pieces_read(LinkPieces *pieces, void *to, Size size)
 	Size		got;
 
 	while ((got = link_read(pieces->readers[pieces->reading % IN_FLIGHT], to, size)) == 0 &&
-		   pieces->reading + 1 < pieces->pieces)
+		   pieces->reading + 1 < pieces->count)
 		next_piece(pieces);
 	return got;
 }

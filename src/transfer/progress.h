@@ -13,6 +13,8 @@
 
 #include "postgres.h"
 
+#include "port/atomics.h"
+
 /* 'target' is the table that is loaded, InvalidOid for an export. */
 extern void link_progress_begin(bool load, Oid target);
 
@@ -20,6 +22,24 @@ extern void link_progress_begin(bool load, Oid target);
 extern void link_progress_rows(uint64 rows);
 extern void link_progress_bytes(uint64 bytes);
 extern void link_progress_bytes_total(uint64 bytes);
+
+/* Figures of an export by several processes, in memory of all of them. */
+typedef struct LinkProgressShared
+{
+	pg_atomic_uint64 rows;
+	pg_atomic_uint64 bytes;
+} LinkProgressShared;
+
+extern void link_progress_share_init(LinkProgressShared *shared);
+
+/*
+ * From here on this process adds its figures to those, now and then; the leader
+ * shows their sums.  NULL: no more.
+ */
+extern void link_progress_share(LinkProgressShared *shared, bool leader);
+
+/* Add, and show, what is not yet. */
+extern void link_progress_tell(void);
 
 extern void link_progress_end(void);
 

@@ -53,6 +53,6 @@ S
 		[ "${now:-0}" -le "$peak" ] || peak=$now
 		sleep 0.1
 	done
-	wait $client
+	wait $client || return 1
 	printf '%-44s %8.1f MiB\n' "$1" "$(awk "BEGIN {print ($peak - $before) / 1024}")"
 }

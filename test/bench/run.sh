@@ -39,6 +39,7 @@ make_work_folder
 build_and_install
 as_user mkdir "$LINK_WORK/files"
 if [ $mode != instructions ]; then
+	[ $mode != growth ] || export LINK_CEPH_BYTES=15000000000	# in memory
 	ceph_start "$LINK_WORK/ceph"
 	sink_start "$LINK_WORK/sink"
 fi

@@ -102,7 +102,7 @@ mon data avail warn = 1
 mon data avail crit = 1
 osd data = $d/osd0
 osd objectstore = memstore
-memstore device bytes = 8589934592
+memstore device bytes = ${LINK_CEPH_BYTES:-8589934592}
 osd memory target = 1073741824
 [client.rgw.a]
 ms mon client mode = crc

@@ -13,7 +13,7 @@ seconds that an uploaded part takes.
 Objects are kept as S3's, Azure's and WebHDFS's are; a listing of blobs has two pages.
 CONNECT to any host ends here too: TLS with CERT, then as below. Prints "port N".
 Logs one line a request: method, host and target, headers as "name=value" of those
-that begin with x- or metadata or are authorization, the body of those that ask for
+that begin with x- or metadata or are authorization or range, the body of those that ask for
 tokens, and "length=" the bytes of the body.
 """
 
@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         form = dict(urllib.parse.parse_qsl(body.decode("latin-1"))) if self.command == "POST" else {}
         asks = "Action" in form or "grant_type" in form
         shown = " ".join(f"{k.lower()}={v}" for k, v in self.headers.items()
-                         if k.lower().startswith(("x-", "metadata")) or k.lower() == "authorization")
+                         if k.lower().startswith(("x-", "metadata")) or k.lower() in ("authorization", "range"))
         LOG.write(f"{self.command} {self.headers['Host']}{self.path} {shown} {body.decode() if asks else ''} length={len(body)}\n")
         if SETTINGS.get("busy") and SETTINGS["busy"] in self.path:
             return self.answer(503)

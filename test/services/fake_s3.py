@@ -22,15 +22,17 @@ list; each entry is used on the first requests that match it:
     stall      send half of the answer's body, and then nothing
     replace    before a removal: somebody else puts "theirs" there
     unconditional    know no condition of a removal
+    pause      send half of the answer's body, and the rest after two seconds
     extra_key  add a key outside the prefix to a listing
     big        answer with 100 MB of body
-    gather     answer as usual once "of" such requests are waiting, or after "seconds"; the log
-               has a line "GATHERED" or "WAITED" for each
+    gather     answer as usual half a second after "of" such requests are waiting, or after
+               "seconds"; the log has a line "GATHERED" or "WAITED" for each
     whole      send all of an object, whatever range was asked for
     fewer      send a byte less than was asked for, and say so
     grown      say that the object is a byte larger
     no_etag    send no ETag; weak: one that says that it is weak
-    replace    the object is replaced before this is answered; remove: removed
+    changed    the object is another one when this is answered, after a second in which
+               others are; removed: there is none
     other      the same, and the condition is not looked at
 "request_id" is what the answer calls the request, instead of "req-1".
 An entry {"objects": ["b/x", "b/y"], "lines": 1000} makes these: lines of 320 bytes,
@@ -115,6 +117,10 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[:len(body) // 2])
             time.sleep(60)
             self.reset()
+        elif how == "pause":
+            self.wfile.write(body[:len(body) // 2])
+            time.sleep(2)
+            self.wfile.write(body[len(body) // 2:])
         elif how == "slow":
             for i in range(0, len(body), 1024):
                 self.wfile.write(body[i:i + 1024])
@@ -154,6 +160,7 @@ class Handler(BaseHTTPRequestHandler):
         if do == "gather":
             try:
                 fault["barrier"].wait(fault["seconds"])
+                time.sleep(0.5)
                 LOG.write("GATHERED\n")
             except threading.BrokenBarrierError:
                 LOG.write("WAITED\n")
@@ -207,9 +214,11 @@ class Handler(BaseHTTPRequestHandler):
                 return self.error(412, "PreconditionFailed")
             OBJECTS.pop(key, None)
             return self.answer(204)
-        if do in ("replace", "other"):
+        if do in ("changed", "other", "removed"):
+            time.sleep(1)
+        if do in ("changed", "other"):
             OBJECTS[key] = OBJECTS[key].replace(b"x", b"y")
-        if do == "remove":
+        if do == "removed":
             OBJECTS.pop(key, None)
         if key not in OBJECTS:
             return self.error(404, "NoSuchKey")

@@ -253,7 +253,7 @@ sub sigv4
 	my ($line, $secret) = @_;
 	my ($method, $host, $path) = $line =~ m{^(\w+) ([^/ ]+)(/\S*) } or return 'no request';
 	my ($day, $region, $service, $names) = $line =~ m{Credential=[^/]+/(\d+)/([^/]+)/([^/]+)/aws4_request, *SignedHeaders=([^ ,]+)} or return 'no signature';
-	my %value = (host => $host, map { lc } $line =~ / (x-amz-[a-z0-9-]+)=(\S+)/gi);
+	my %value = (host => $host, map { lc } $line =~ / (x-amz-[a-z0-9-]+|range)=(\S+)/gi);
 	($value{'x-amz-date'}) = $line =~ /x-amz-date=(\S+)/i;
 	($value{'x-amz-security-token'}) = $line =~ /x-amz-security-token=(\S+)/i;
 	my $canonical = join "\n", $method, $path, '', (map { "$_:$value{$_}" } split /;/, $names), '', $names, $value{'x-amz-content-sha256'};
@@ -400,7 +400,8 @@ sub shared_key
 	my ($method, $path) = $line =~ m{^(\w+) [^/ ]+(/\S*) } or return 'none';
 	my ($date) = $line =~ /x-ms-date=(.*? GMT)/i;
 	my ($version) = $line =~ /x-ms-version=(\S+)/i;
-	my $mac = hmac_sha256_base64(join("\n", $method, ('') x 11, "x-ms-date:$date", "x-ms-version:$version", "/acct1$path"), decode_base64($key));
+	my ($range) = $line =~ / range=(\S+)/i;
+	my $mac = hmac_sha256_base64(join("\n", $method, ('') x 10, $range // '', "x-ms-date:$date", "x-ms-version:$version", "/acct1$path"), decode_base64($key));
 	return $mac . '=' x (-length($mac) % 4);
 }
 {

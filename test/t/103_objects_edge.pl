@@ -80,6 +80,11 @@ foreach my $case ([ 'ARRAY[v::odd]', '' ], [ 'v::odd::odd_domain', '' ], [ 'ROW(
 	is(join(' ', @got), $by_several, "several processes write $value in " . ($by_several || 'no format'));
 }
 
+# Workers to whom rows are dealt get no plan, which may be anything: as text, this one's
+# constant would have more than the GB that a string of the server may have.
+is(sql(q{SELECT count(*) > 1, sum(rows) FROM link.select_into('SELECT id AS "the name", CASE WHEN id < 0 THEN repeat(''x'', 280000000) END FROM (SELECT id FROM t OFFSET 0) s', 'fs', 'dealt/t', 'json', parallel => 3)}), 't|200000', 'rows of a plan that is too large to be sent');
+is(sql(q{SELECT count(DISTINCT "the name") FROM link.select_from('fs', 'dealt/t*', format => 'json') AS f("the name" int)}), 200000, '... with their names');
+
 # What there is no time to take back is left to others at once, also when it fails at the very end.
 sql("SELECT link.write_file('fs', 'late/t_manifest.json', 'mine')");
 my ($ret, $left, $err) = $node->psql('postgres', q{

@@ -98,13 +98,51 @@ like(fake_log($log), qr{^DELETE /b/again/t_0002 unconditional .*\nDELETE /b/agai
 sql(q{
 	CREATE FUNCTION am_leader() RETURNS bool LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN RETURN pg_backend_pid() = current_setting('test.leader')::int; END $$;
 	CREATE FUNCTION slow(n int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN IF am_leader() THEN PERFORM pg_sleep(0.02); END IF; RETURN n; END $$});
-my $leader = "SELECT set_config('test.leader', pg_backend_pid()::text, false) \\g /dev/null\n";
+my $leader = q{DO $$ BEGIN PERFORM set_config('test.leader', pg_backend_pid()::text, false); END $$; };
 
 # What a worker's query registers for its end does not come between ours.
 sql(q{CREATE FUNCTION backup(n int) RETURNS text LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN RETURN CASE WHEN n = 100000 AND NOT am_leader() THEN pg_backup_start('test', true)::text END; END $$});
 is(sql("$leader SELECT count(*) > 1, sum(rows) FROM link.select_into('SELECT slow(id), backup(id) FROM t', 'fs', 'backup/t', parallel => 3)"), 't|200000', 'a worker that has more to do at its end');
 like(slurp_file($node->logfile), qr/aborting backup due to backend exiting/, '... does it');
 is(records(), '', '... and leaves nothing on record');
+
+# Progress is that of all, while the leader is at a row of its own ...
+my $progress = 'SELECT tuples_processed, bytes_processed FROM pg_stat_progress_copy';
+$ended = start("$leader SELECT link.select_into('SELECT slow(id), name FROM t', 'fs', 'progress/t', parallel => 3)");
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND backend_type = 'client backend'") or die;
+my ($rows, $bytes) = (0, 0);
+for (my $tries = 200; $tries > 0 && ($rows <= 100000 || $bytes <= 1000000) && sql('SELECT count(*) FROM pg_stat_progress_copy'); $tries--)
+{
+	($rows, $bytes) = split /\|/, sql($progress) || '0|0';
+}
+cmp_ok($rows, '>', 100000, 'rows of all processes are in pg_stat_progress_copy');
+cmp_ok($bytes, '>', 1000000, '... and their bytes');
+is($ended->(), '', '... of an export that ends well');
+
+# ... and while it waits for the others: each row of theirs takes a while.
+sql(q{CREATE FUNCTION slow_worker(n int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS $$ BEGIN IF NOT am_leader() THEN PERFORM pg_sleep(0.02); END IF; RETURN n; END $$});
+$ended = start("$leader SELECT link.select_into('SELECT slow_worker(id), name FROM t', 'fs', 'progress/w', parallel => 3)");
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type IN ('IPC', 'Extension') AND backend_type = 'client backend'") or die;
+my %seen;
+while ((my $now = sql($progress)) ne '') { $seen{ $now =~ s/\|.*//r } = 1; sleep 0.05 }
+cmp_ok(scalar keys %seen, '>', 3, 'a leader that waits shows how far the others are');
+is($ended->(), '', '... of an export that ends well');
+
+# Requests of all processes are those of the use.
+($url, $stop, $log) = start_fake(JSON::PP::encode_json([ { method => 'POST', match => 'uploads', do => 'status', status => 503, times => 2 } ]));
+make_link($node, 'counted', 'S3', { aws_access_key_id => 'AKIAFAKE', aws_secret_access_key => 'x' x 40 }, { endpoint_url => $url });
+my $counts = "SELECT requests, retries FROM link.stat_links WHERE link = 'counted'";
+my $query = "SELECT slow(id), repeat(name, 10), 1 / (id - %d) FROM t";
+my $requests = sub { return scalar(() = fake_log($log) =~ /^$_[0] /mg) };
+is(sql("$leader SELECT link.select_into('" . sprintf($query, 0) . "', 'counted', 'b/t', parallel => 3, file_size => 9000000) \\g /dev/null\n$counts"), $requests->('[A-Z]+') . '|2', 'requests of all processes are counted');
+cmp_ok($requests->('PUT'), '>', 6, '... of several objects');
+
+# Also where it fails: a worker has looked for an object of its name before.
+my $before = $requests->('HEAD');
+$node->psql('postgres', "$leader SELECT link.select_into('" . sprintf($query, 150000) . "', 'counted', 'b/u', parallel => 3) \\g /dev/null\n$counts", stdout => \my $failed, on_error_stop => 0);
+$before = $requests->('HEAD') - $before;
+cmp_ok($before, '>', 0, 'workers that fail');
+cmp_ok($failed =~ s/\|.*//sr, '>=', $before, '... are counted');
 
 unlike(slurp_file($node->logfile), qr/PANIC|terminated by signal/, 'nothing crashed');
 $node->stop;

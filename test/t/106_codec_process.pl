@@ -57,14 +57,16 @@ for my $codec (qw(gzip zstd lz4))
 }
 
 # When there is one
+sql('CREATE FUNCTION little() RETURNS SETOF t LANGUAGE plpgsql ROWS 1 AS $$ BEGIN RETURN QUERY TABLE t; END $$');
 for my $case (
 	[ 'asked for', 'parallel => 2', 1 ], [ 'by size', 'parallel => NULL', 1 ], [ 'not wanted', 'parallel => 1', 0 ],
-	[ 'none for small queries', 'parallel => NULL', 0, 'LIMIT 1' ],
-	[ 'none without core\'s leave', 'parallel => NULL', 0, '', 'SET max_parallel_workers_per_gather = 0' ],
+	[ 'none for what the planner takes for little', 'parallel => NULL', 0, 'little()' ],
+	[ 'none without core\'s leave', 'parallel => NULL', 0, 't', 'SET max_parallel_workers_per_gather = 0' ],
 	[ 'none by the table of 64 kB objects', 'file_size => 65535', 0 ])
 {
-	my ($name, $options, $count, $limit, $set) = (@$case, '', '');
-	my $query = $limit ? "SELECT set_config('test.workers', workers()::text, false) FROM t $limit" : "SELECT *, $looks FROM t";
+	my ($name, $options, $count, $from, $set) = @$case;
+	my $query = "SELECT *, $looks FROM " . ($from // 't');
+	$set //= '';
 	is(sql("SET test.workers = 'never'; $set; SELECT count(*) > 0 FROM link.select_into(\$\$$query\$\$, 'fs', 'case', compression => 'zstd', overwrite => true, $options); SELECT current_setting('test.workers')"),
 		"t\n$count", $name);
 }
@@ -91,6 +93,16 @@ sql("TRUNCATE seen; DROP TRIGGER look ON u; CREATE TRIGGER look BEFORE INSERT ON
 sql("CREATE OR REPLACE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN INSERT INTO seen VALUES (workers()); RETURN NEW; END \$\$");
 sql("SELECT link.load_data('fs', 'load.zstd', 'u'); SET max_parallel_workers_per_gather = 0; SELECT link.load_data('fs', 'load.zstd', 'u')");
 is(sql("SELECT string_agg(workers::text, ' ') FROM seen"), '1 0', 'a load has a process, if it may');
+
+# Its shared memory goes with the object, not with the statement.
+mkdir "$root/many";
+append_to_file("$root/many/$_.zst", slurp_file("$root/load.zstd")) for 1 .. 8;
+sql(q{TRUNCATE seen;
+	CREATE OR REPLACE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		INSERT INTO seen VALUES (regexp_count(pg_read_file('/proc/self/maps'), 'PostgreSQL\.|posix_dsm|SYSV'));
+		RETURN NEW; END $$});
+sql("SELECT count(*) FROM link.load_data('fs', 'many/', 'u')");
+is(sql('SELECT count(*), max(workers) - min(workers) <= 1 FROM seen'), '8|t', 'eight objects take the memory of one');
 sql('TRUNCATE u; DROP TRIGGER look ON u');
 
 # Broken objects: the same words with and without

@@ -312,9 +312,9 @@ link_kafka_open(LinkKafkaSession *session, bool producer, const char *transactio
 		set_options(session, conf, for_producers, lengthof(for_producers));
 		set(session, conf, "enable.idempotence", "true");
 
-		/* bounded memory: 32 MB wait at most, the rest of the budget is librdkafka's own */
-		set(session, conf, "queue.buffering.max.kbytes", "32768");
-		set(session, conf, "queue.buffering.max.messages", "500000");
+		/* bounded memory: each message takes 150 bytes more than it has */
+		set(session, conf, "queue.buffering.max.kbytes", "16384");
+		set(session, conf, "queue.buffering.max.messages", "200000");
 		if (transactional_id)
 		{
 			set(session, conf, "transactional.id", transactional_id);
