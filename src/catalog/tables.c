@@ -16,8 +16,11 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/extension.h"
 #include "commands/sequence.h"
 #include "common/hashfn.h"
 #include "miscadmin.h"
@@ -57,6 +60,33 @@ Relation
 link_table_open(const char *name, LOCKMODE lockmode)
 {
 	return table_open(link_relation_oid(name), lockmode);
+}
+
+bool
+link_tables_hold(void)
+{
+	static const char *const tables[] = {
+		LINK_TABLE, PRIVILEGE_TABLE, PIPELINE_TABLE, PIPELINE_FILE_TABLE, PIPELINE_CURSOR_TABLE,
+		PIPELINE_BATCH_TABLE, PIPELINE_ERROR_TABLE
+	};
+	Oid			extension = get_extension_oid("link", true);
+	Oid			schema = link_schema_oid();
+	bool		ours = OidIsValid(extension) && OidIsValid(schema);
+
+	for (int i = 0; ours && i < lengthof(tables); i++)
+	{
+		Oid			relation = get_relname_relid(tables[i], schema);
+		Relation	rel = OidIsValid(relation) ? try_table_open(relation, AccessShareLock) : NULL;
+
+		if (rel == NULL)
+			return false;
+		/* the name was looked up before it was locked */
+		ours = rel->rd_rel->relkind == RELKIND_RELATION &&
+			getExtensionOfObject(RelationRelationId, relation) == extension &&
+			get_relname_relid(tables[i], schema) == relation;
+		table_close(rel, NoLock);
+	}
+	return ours;
 }
 
 void

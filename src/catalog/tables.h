@@ -178,6 +178,13 @@ extern Oid	link_schema_oid(void);
 extern Oid	link_relation_oid(const char *name);
 extern Relation link_table_open(const char *name, LOCKMODE lockmode);
 
+/*
+ * For processes that nobody has called, before they read anything: are all our
+ * tables there, as members of the extension (SECURITY 5)?  If so they stay, under
+ * their names, until the end of the transaction.
+ */
+extern bool link_tables_hold(void);
+
 /* An index scan (index NULL: of the whole table) that sees the newest rows. */
 typedef struct LinkScan
 {

@@ -30,6 +30,7 @@
 #include "utils/syscache.h"
 
 #include "catalog/privileges.h"
+#include "catalog/tables.h"
 #include "catalog/use.h"
 #include "errors.h"
 #include "guc.h"
@@ -177,7 +178,7 @@ do_work(const LinkPipeline *pipeline, LinkWork *work, bool foreground, Timestamp
 static LinkPipeline *
 runnable(int64 id, bool foreground)
 {
-	LinkPipeline *pipeline = link_pipelines_enabled ? link_pipeline_by_id(id) : NULL;
+	LinkPipeline *pipeline = link_pipelines_enabled && link_tables_hold() ? link_pipeline_by_id(id) : NULL;
 
 	if (pipeline == NULL || (!foreground && !link_pipeline_runs(pipeline)))
 		return NULL;

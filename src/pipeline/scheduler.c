@@ -90,13 +90,6 @@ end_workers(Plan *plan)
 		TerminateBackgroundWorker(lfirst(lc));
 }
 
-static bool
-installed(void)
-{
-	return OidIsValid(get_extension_oid("link", true)) && OidIsValid(link_schema_oid()) &&
-		OidIsValid(get_relname_relid("pipeline", link_schema_oid()));
-}
-
 /* Pipelines that run, as they are now.  In a transaction. */
 static List *
 running_pipelines(void)
@@ -104,7 +97,7 @@ running_pipelines(void)
 	List	   *running = NIL;
 	ListCell   *lc;
 
-	if (!installed() || !link_pipelines_enabled)
+	if (!link_pipelines_enabled || !link_tables_hold())
 		return NIL;
 	foreach(lc, link_pipelines(0, InvalidOid))
 		if (link_pipeline_runs(lfirst(lc)))
@@ -249,7 +242,7 @@ look(Plan *plan)
 	{
 		PushActiveSnapshot(GetTransactionSnapshot());
 		MemoryContextSwitchTo(context);
-		pipeline = link_pipeline_by_id(plan->pipeline);
+		pipeline = link_tables_hold() ? link_pipeline_by_id(plan->pipeline) : NULL;
 		if (pipeline && link_pipeline_runs(pipeline))
 		{
 			plan->look_at = TimestampTzPlusMilliseconds(begun, Max(pipeline->batch_interval, SHORTEST_INTERVAL));
@@ -324,7 +317,7 @@ start_workers(Plan *plan)
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	pipeline = link_pipeline_by_id(plan->pipeline);
+	pipeline = link_tables_hold() ? link_pipeline_by_id(plan->pipeline) : NULL;
 	plan->start_at = DT_NOEND;
 	if (pipeline && link_pipeline_runs(pipeline))
 	{

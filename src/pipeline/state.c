@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "utils/guc.h"
 
+#include "catalog/tables.h"
 #include "pipeline/engine.h"
 
 void
@@ -77,6 +78,10 @@ link_state_run(const char *sql, int expected, int n, Oid *types, Datum *values, 
 void
 link_state_begin(LinkElevated *saved)
 {
+	if (!link_tables_hold())
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("the extension \"link\" is not installed in this database")));
 	link_elevate(saved);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");

@@ -20,6 +20,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "catalog/tables.h"
 #include "pipeline/engine.h"
 
 /* ms after which it makes room for others; the scheduler has it come back */
@@ -39,7 +40,7 @@ look(int64 id)
 	{
 		PushActiveSnapshot(GetTransactionSnapshot());
 		MemoryContextSwitchTo(context);
-		pipeline = link_pipeline_by_id(id);
+		pipeline = link_tables_hold() ? link_pipeline_by_id(id) : NULL;
 		if (pipeline)
 			link_work_find(pipeline);
 		PopActiveSnapshot();
