@@ -64,7 +64,7 @@ step() { say "== $* ($((SECONDS - start)) s)"; }
 step packages
 find_postgres
 install_build_packages
-install_packages libipc-run-perl python3 perl
+install_packages libipc-run-perl python3 perl gzip zstd lz4 procps
 make_work_folder
 step build
 build_and_install WERROR=1
