@@ -95,6 +95,12 @@ extern void link_work_failed(const LinkPipeline *pipeline, const LinkWork *work,
 /* Errors that no other attempt can do better: of rights, names, statements. */
 extern bool link_work_hopeless(int sqlstate);
 
+/*
+ * Errors that are not about what is loaded: the provider cannot be reached, the disk
+ * is full, a deadlock.  Nothing is ever skipped for these.
+ */
+extern bool link_work_outside(int sqlstate);
+
 /* The pipeline ends in state Error; a row of pipeline_error and a line of the log say why. */
 extern void link_work_stop(const LinkPipeline *pipeline, const ErrorData *error);
 

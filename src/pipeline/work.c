@@ -359,6 +359,22 @@ link_work_hopeless(int sqlstate)
 	return class == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION || class == ERRCODE_FEATURE_NOT_SUPPORTED;
 }
 
+bool
+link_work_outside(int sqlstate)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlstate))
+	{
+		case ERRCODE_CONNECTION_EXCEPTION:
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+		case ERRCODE_OPERATOR_INTERVENTION:
+			return true;
+		default:
+			return sqlstate == ERRCODE_LINK_FAILED;
+	}
+}
+
 /* Of an error, in SPI. */
 static void
 insert_error(const LinkPipeline *pipeline, const LinkWorkError *where, const ErrorData *error)
@@ -492,7 +508,8 @@ link_work_failed(const LinkPipeline *pipeline, const LinkWork *work, const Error
 		where.position = work->stream ? 0 : (int64) work->line;
 		if (ends)
 			;
-		else if (attempts <= pipeline->max_retries)
+		else if (attempts <= pipeline->max_retries ||
+				 (!pipeline->stop_on_error && link_work_outside(error->sqlerrcode)))
 			set_retry(pipeline, work, object, attempts);
 		else if (pipeline->stop_on_error)
 			ends = true;

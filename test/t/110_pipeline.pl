@@ -226,6 +226,15 @@ is(sql("SELECT count(*), count(DISTINCT n), min(n), max(n), count(*) FILTER (WHE
 	join('|', $files * 10, $files * 10, 10, $files * 10 + 9, 0), '... each once');
 sql("SELECT link.stop_pipeline('s3')");
 
+# Nothing is skipped, and with STOP_ON_ERROR OFF nothing stops, because the provider does not let us in.
+sql("$wrong; CREATE TABLE off (n int, t text); SELECT link.create_pipeline('off', 's3', '$bucket/in/1*', 'off', format => 'csv', batch_interval => 100, max_retries => 0, stop_on_error => false, force => true); SELECT link.start_pipeline('off')");
+eventually("SELECT count(*) > 1 FROM link.pipeline_errors WHERE pipeline = 'off' AND sqlstate LIKE '08%'", 't', 'a provider that refuses the credentials');
+is(state_of('off'), 'Running', '... STOP_ON_ERROR OFF goes on trying');
+sql($good);
+eventually("SELECT count(*) = (SELECT count(*) FROM s3 WHERE t LIKE 's1%') FROM off", 't', '... and loads, once it may');
+is(sql("SELECT count(*) FROM link.pipeline_files WHERE pipeline = 'off' AND state = 'Skipped'"), '0', '... nothing was skipped');
+sql("SELECT link.stop_pipeline('off')");
+
 # Rights.
 sql(q{CREATE ROLE loader LOGIN; CREATE ROLE target; GRANT target TO loader; GRANT CREATE ON SCHEMA public TO target, loader;
 	SELECT link.grant_privilege('READ', 'LINK public.files', 'loader')});
