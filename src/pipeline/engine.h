@@ -53,7 +53,8 @@ typedef struct LinkWork
 	bool		stream;
 	List	   *objects;		/* of LinkObject: path and size */
 	int32		partition;		/* of a stream */
-	int64		to;				/* of a stream: its cursor, once this is loaded */
+	int64		from;			/* of a stream: its cursor, ... */
+	int64		to;				/* ... once this is loaded */
 	int			at;				/* the object that is in work */
 	uint64		line;			/* of it, where something failed */
 } LinkWork;

@@ -222,6 +222,7 @@ claim_messages(const LinkPipeline *pipeline, LinkWork *work, MemoryContext conte
 	work->partition = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	next = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	work->to = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
+	work->from = next;
 	if (work->to - next > most)
 		work->to = next + most;
 
@@ -307,14 +308,18 @@ move_cursor(const LinkPipeline *pipeline, const LinkWork *work, int64 batch)
 {
 	static const char sql[] =
 		"UPDATE link.pipeline_cursor SET next_offset = $3, attempts = 0, retry_at = NULL, batch_id = $4 "
-		"WHERE pipeline_id = $1 AND partition = $2";
-	Oid			types[] = {INT8OID, INT4OID, INT8OID, INT8OID};
+		"WHERE pipeline_id = $1 AND partition = $2 AND next_offset = $5";
+	Oid			types[] = {INT8OID, INT4OID, INT8OID, INT8OID, INT8OID};
 	Datum		values[] = {
-		Int64GetDatum(pipeline->id), Int32GetDatum(work->partition), Int64GetDatum(work->to), Int64GetDatum(batch)
+		Int64GetDatum(pipeline->id), Int32GetDatum(work->partition), Int64GetDatum(work->to), Int64GetDatum(batch),
+		Int64GetDatum(work->from)
 	};
 
 	if (link_state_run(sql, SPI_OK_UPDATE, lengthof(values), types, values, NULL) != 1)
-		elog(ERROR, "cursor of partition %d is gone", work->partition);
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("partition %d of pipeline \"%s\" was loaded or forgotten meanwhile",
+						work->partition, pipeline->name)));
 }
 
 static void
@@ -322,7 +327,7 @@ mark_objects(const LinkPipeline *pipeline, List *objects, const char *state, int
 {
 	static const char sql[] =
 		"UPDATE link.pipeline_file SET state = $3, retry_at = NULL, batch_id = $4 "
-		"WHERE pipeline_id = $1 AND path = ANY ($2)";
+		"WHERE pipeline_id = $1 AND path = ANY ($2) AND state = 'Unloaded'";
 	Oid			types[] = {INT8OID, TEXTARRAYOID, TEXTOID, INT8OID};
 	Datum		values[] = {Int64GetDatum(pipeline->id), 0, CStringGetTextDatum(state), Int64GetDatum(batch)};
 	ArrayBuildState *paths = NULL;
@@ -333,7 +338,9 @@ mark_objects(const LinkPipeline *pipeline, List *objects, const char *state, int
 								 CurrentMemoryContext);
 	values[1] = makeArrayResult(paths, CurrentMemoryContext);
 	if (link_state_run(sql, SPI_OK_UPDATE, lengthof(values), types, values, NULL) != list_length(objects))
-		elog(ERROR, "rows of objects are gone");
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("objects of pipeline \"%s\" were loaded or forgotten meanwhile", pipeline->name)));
 }
 
 void
