@@ -437,15 +437,17 @@ count_attempt(const LinkPipeline *pipeline, const LinkWork *work, const LinkObje
 		"WHERE pipeline_id = $1 AND path = $2 AND state = 'Unloaded' RETURNING attempts";
 	static const char sql_cursor[] =
 		"UPDATE link.pipeline_cursor SET attempts = attempts + 1 "
-		"WHERE pipeline_id = $1 AND partition = $2 RETURNING attempts";
-	Oid			types[] = {INT8OID, work->stream ? INT4OID : TEXTOID};
+		"WHERE pipeline_id = $1 AND partition = $2 AND next_offset = $3 RETURNING attempts";
+	Oid			types[] = {INT8OID, work->stream ? INT4OID : TEXTOID, INT8OID};
 	Datum		values[] = {
 		Int64GetDatum(pipeline->id),
-		work->stream ? Int32GetDatum(work->partition) : CStringGetTextDatum(object->path)
+		work->stream ? Int32GetDatum(work->partition) : CStringGetTextDatum(object->path),
+		Int64GetDatum(work->from)
 	};
 	bool		isnull;
 
-	if (link_state_run(work->stream ? sql_cursor : sql_file, SPI_OK_UPDATE_RETURNING, 2, types, values, NULL) == 0)
+	if (link_state_run(work->stream ? sql_cursor : sql_file, SPI_OK_UPDATE_RETURNING, work->stream ? 3 : 2,
+					   types, values, NULL) == 0)
 		return 0;
 	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
@@ -513,8 +515,8 @@ link_work_failed(const LinkPipeline *pipeline, const LinkWork *work, const Error
 		where.batch = insert_batch(pipeline, "Failed", work, 0, 0, started);
 		where.source = work->stream ? psprintf("%d", work->partition) : object->path;
 		where.position = work->stream ? 0 : (int64) work->line;
-		if (ends)
-			;
+		if (ends || attempts == 0)
+			;					/* the pipeline stops; somebody else has done it meanwhile */
 		else if (attempts <= pipeline->max_retries ||
 				 (!pipeline->stop_on_error && link_work_outside(error->sqlerrcode)))
 			set_retry(pipeline, work, object, attempts);
