@@ -32,7 +32,6 @@
 
 /* Objects that are looked at to take some of them, and the most that one transaction loads. */
 #define CANDIDATES 1000
-#define GROUP_OBJECTS 500
 #define GROUP_BYTES (INT64CONST(64) * 1024 * 1024)
 
 /* Messages that one transaction loads at most, so that what was loaded of a long topic stays. */
@@ -111,9 +110,9 @@ make_object(const char *path, int64 size)
  * before is tried alone.
  */
 static int
-group_size(SPITupleTable *table, int first, int n)
+group_size(SPITupleTable *table, int first, int n, int objects)
 {
-	int			most = Max(1, Min(GROUP_OBJECTS, n / (2 * Max(1, link_pipeline_workers))));
+	int			most = Max(1, Min(objects, n / (2 * Max(1, link_pipeline_workers))));
 	int64		bytes = 0;
 	int			size = 0;
 
@@ -168,7 +167,7 @@ take_objects(const LinkPipeline *pipeline, Datum paths, MemoryContext context)
 }
 
 static bool
-claim_objects(const LinkPipeline *pipeline, LinkWork *work, MemoryContext context)
+claim_objects(const LinkPipeline *pipeline, int objects, LinkWork *work, MemoryContext context)
 {
 	static const char sql[] =
 		"SELECT path, size, attempts FROM link.pipeline_file WHERE pipeline_id = $1 AND path > $2 "
@@ -189,7 +188,7 @@ claim_objects(const LinkPipeline *pipeline, LinkWork *work, MemoryContext contex
 			ArrayBuildState *paths = NULL;
 			bool		isnull;
 
-			size = group_size(table, i, n);
+			size = group_size(table, i, n, objects);
 			for (int j = i; j < i + size; j++)
 				paths = accumArrayResult(paths, SPI_getbinval(table->vals[j], table->tupdesc, 1, &isnull),
 										 false, TEXTOID, CurrentMemoryContext);
@@ -239,7 +238,7 @@ claim_messages(const LinkPipeline *pipeline, LinkWork *work, MemoryContext conte
 }
 
 bool
-link_work_claim(const LinkPipeline *pipeline, LinkWork *work)
+link_work_claim(const LinkPipeline *pipeline, int objects, LinkWork *work)
 {
 	MemoryContext context = CurrentMemoryContext;
 	LinkRow    *link = link_lookup_id(pipeline->link_id, LINK_ACL_READ);
@@ -249,7 +248,8 @@ link_work_claim(const LinkPipeline *pipeline, LinkWork *work)
 	memset(work, 0, sizeof(*work));
 	work->stream = is_stream(link);
 	link_state_begin(&saved);
-	found = work->stream ? claim_messages(pipeline, work, context) : claim_objects(pipeline, work, context);
+	found = work->stream ? claim_messages(pipeline, work, context) :
+		claim_objects(pipeline, objects, work, context);
 	link_state_end(&saved);
 	return found;
 }

@@ -119,6 +119,16 @@ eventually("SELECT string_agg(path, ' ') FROM link.pipeline_files WHERE pipeline
 is(state_of('skipped'), 'Running', '... and the pipeline runs');
 sql("SELECT link.stop_pipeline('skipped')");
 
+# One statement for several objects, of which one is bad: the others are not blamed.
+$path = folder('blame');
+put("blame/$_.csv", $_ == 7 ? "0,x\n" : "$_,c$_\n") foreach 1 .. 20;
+sql('CREATE TABLE blame (n int CHECK (n > 0), t text)');
+pipeline('blame', $path, 'blame', q{"where" => 'n < 100'}, 'max_retries => 0', 'stop_on_error => false', 'max_partitions => 1');
+eventually("SELECT string_agg(path, ' ') FROM link.pipeline_files WHERE pipeline = 'blame' AND state = 'Skipped'", 'blame/7.csv', 'of several objects in one statement the bad one is skipped');
+eventually('SELECT count(*), sum(n) FROM blame', '19|203', '... and no other');
+is(sql("SELECT count(*) FROM link.pipeline_errors WHERE pipeline = 'blame'"), '1', '... with one error');
+sql("SELECT link.stop_pipeline('blame')");
+
 # Bad rows.
 $path = folder('rows');
 put('rows/1.csv', "1,a\n2,b,c\nx,d\n4,\n5,e\n5,f\n6,g\n");
