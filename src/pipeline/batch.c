@@ -107,6 +107,10 @@ load(const LinkPipeline *pipeline, LinkWork *work, LinkSession *session, uint64 
 	else
 		results = link_rows_load(pipeline, work->objects, session, &listed, &inserted);
 
+	/* what fails from here on may be of any of them */
+	if (list_length(work->objects) > 1)
+		work->at = -1;
+
 	/* also what user code has set meanwhile */
 	AtEOXact_GUC(false, guc_level);
 	*bytes = 0;
@@ -147,7 +151,7 @@ look_again(const LinkPipeline *pipeline, bool foreground)
 				 errmsg("pipeline \"%s\" is being stopped or changed", pipeline->name)));
 }
 
-static uint64
+static void
 do_work(const LinkPipeline *pipeline, LinkWork *work, bool foreground, TimestampTz started)
 {
 	LinkRow    *link = link_lookup_id(pipeline->link_id, LINK_ACL_READ);
@@ -168,7 +172,6 @@ do_work(const LinkPipeline *pipeline, LinkWork *work, bool foreground, Timestamp
 	link_work_done(pipeline, work, rows, bytes, started);
 	pause_if_told(pipeline);
 	look_again(pipeline, foreground);
-	return rows;
 }
 
 /*
@@ -199,6 +202,8 @@ give_up(const LinkPipeline *pipeline, const LinkWork *work, MemoryContext contex
 	AbortCurrentTransaction();
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || pipeline == NULL)
 		return LINK_BATCH_NONE;
+	if (work->at < 0)
+		return LINK_BATCH_SPLIT;
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	MemoryContextSwitchTo(context);
@@ -209,21 +214,18 @@ give_up(const LinkPipeline *pipeline, const LinkWork *work, MemoryContext contex
 }
 
 /* The work, as a use of the link that the log has. */
-static uint64
+static void
 use_link(const LinkPipeline *pipeline, LinkWork *work, bool foreground, TimestampTz started)
 {
-	uint64		rows = 0;
-
 	LINK_USE_BEGIN(LINK_VERB_LOAD_DATA, pipeline->path);
 	{
-		rows = do_work(pipeline, work, foreground, started);
+		do_work(pipeline, work, foreground, started);
 	}
 	LINK_USE_END();
-	return rows;
 }
 
 LinkBatchOutcome
-link_batch(int64 pipeline_id, bool foreground, uint64 *rows)
+link_batch(int64 pipeline_id, bool foreground, int objects)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context = AllocSetContextCreate(caller, "link pipeline batch", ALLOCSET_DEFAULT_SIZES);
@@ -235,7 +237,6 @@ link_batch(int64 pipeline_id, bool foreground, uint64 *rows)
 	int			sec_context;
 
 	GetUserIdAndSecContext(&user, &sec_context);
-	*rows = 0;
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PG_TRY();
@@ -243,10 +244,10 @@ link_batch(int64 pipeline_id, bool foreground, uint64 *rows)
 		PushActiveSnapshot(GetTransactionSnapshot());
 		MemoryContextSwitchTo(context);
 		pipeline = runnable(pipeline_id, foreground);
-		if (pipeline && link_work_claim(pipeline, work))
+		if (pipeline && link_work_claim(pipeline, objects, work))
 		{
 			outcome = LINK_BATCH_DONE;
-			*rows = use_link(pipeline, work, foreground, started);
+			use_link(pipeline, work, foreground, started);
 		}
 		PopActiveSnapshot();
 		CommitTransactionCommand();
@@ -255,7 +256,6 @@ link_batch(int64 pipeline_id, bool foreground, uint64 *rows)
 	PG_CATCH();
 	{
 		outcome = give_up(pipeline, work, context, started);
-		*rows = 0;
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(caller);

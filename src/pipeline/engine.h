@@ -53,8 +53,9 @@ typedef struct LinkWork
 	bool		stream;
 	List	   *objects;		/* of LinkObject: path and size */
 	int32		partition;		/* of a stream */
-	int64		to;				/* of a stream: its cursor, once this is loaded */
-	int			at;				/* the object that is in work */
+	int64		from;			/* of a stream: its cursor, ... */
+	int64		to;				/* ... once this is loaded */
+	int			at;				/* the object that is in work; -1: all of several */
 	uint64		line;			/* of it, where something failed */
 } LinkWork;
 
@@ -72,10 +73,13 @@ extern void link_work_find(const LinkPipeline *pipeline);
 extern LinkWorkLeft link_work_left(const LinkPipeline *pipeline);
 
 /*
- * Take what nobody else has, until the end of the transaction; false if there is
- * none.  'work' is in the current memory context.
+ * Take what nobody else has, at most so many objects, until the end of the
+ * transaction; false if there is none.  'work' is in the current memory context.
  */
-extern bool link_work_claim(const LinkPipeline *pipeline, LinkWork *work);
+extern bool link_work_claim(const LinkPipeline *pipeline, int objects, LinkWork *work);
+
+/* The most objects that one transaction loads. */
+#define LINK_WORK_OBJECTS 500
 
 /* What is to be taken next, a few of it, and not taken: for a test. */
 extern void link_work_peek(const LinkPipeline *pipeline, LinkWork *work, int objects);
@@ -94,6 +98,12 @@ extern void link_work_failed(const LinkPipeline *pipeline, const LinkWork *work,
 
 /* Errors that no other attempt can do better: of rights, names, statements. */
 extern bool link_work_hopeless(int sqlstate);
+
+/*
+ * Errors that are not about what is loaded: the provider cannot be reached, the disk
+ * is full, a deadlock.  Nothing is ever skipped for these.
+ */
+extern bool link_work_outside(int sqlstate);
 
 /* The pipeline ends in state Error; a row of pipeline_error and a line of the log say why. */
 extern void link_work_stop(const LinkPipeline *pipeline, const ErrorData *error);
@@ -121,11 +131,15 @@ typedef enum LinkBatchOutcome
 {
 	LINK_BATCH_NONE,			/* there was no work, or the pipeline does not run any more */
 	LINK_BATCH_DONE,
-	LINK_BATCH_FAILED			/* which is recorded */
+	LINK_BATCH_FAILED,			/* which is recorded */
+	LINK_BATCH_SPLIT			/* it failed with several objects, of which nobody knows which: nothing is recorded */
 } LinkBatchOutcome;
 
-/* One transaction that takes work and does it.  Called outside of any; does not throw what the batch does. */
-extern LinkBatchOutcome link_batch(int64 pipeline_id, bool foreground, uint64 *rows);
+/*
+ * One transaction that takes work, at most so many objects, and does it.  Called
+ * outside of any; does not throw what the batch does.
+ */
+extern LinkBatchOutcome link_batch(int64 pipeline_id, bool foreground, int objects);
 
 /* ---- process.c ---- */
 

@@ -706,6 +706,9 @@ link_rows_load(const LinkPipeline *pipeline, List *objects, LinkSession *session
 	Rows	   *rows = begin_rows(pipeline, session);
 	List	   *results = link_read_listed(session, objects, listed, rows->read, take_rows, rows);
 
+	/* the statement is about all of them */
+	if (list_length(objects) > 1)
+		*listed->at = -1;
 	if (rows->target)
 	{
 		rows->inserts = true;

@@ -211,8 +211,9 @@ look_failed(Plan *plan, const LinkPipeline *pipeline, const ErrorData *error)
 	plan->look_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), Min(delay, LAST_RETRY));
 	if (pipeline == NULL)
 		return;
-	if (plan->failures > pipeline->max_retries || link_work_hopeless(error->sqlerrcode) ||
-		error->sqlerrcode == ERRCODE_LINK_CORRUPT)
+	if (link_work_hopeless(error->sqlerrcode) || error->sqlerrcode == ERRCODE_LINK_CORRUPT ||
+		(plan->failures > pipeline->max_retries &&
+		 (pipeline->stop_on_error || !link_work_outside(error->sqlerrcode))))
 		link_work_stop(pipeline, error);
 	else
 		link_work_failed(pipeline, NULL, error, GetCurrentTimestamp());

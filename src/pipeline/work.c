@@ -32,7 +32,6 @@
 
 /* Objects that are looked at to take some of them, and the most that one transaction loads. */
 #define CANDIDATES 1000
-#define GROUP_OBJECTS 500
 #define GROUP_BYTES (INT64CONST(64) * 1024 * 1024)
 
 /* Messages that one transaction loads at most, so that what was loaded of a long topic stays. */
@@ -111,9 +110,9 @@ make_object(const char *path, int64 size)
  * before is tried alone.
  */
 static int
-group_size(SPITupleTable *table, int first, int n)
+group_size(SPITupleTable *table, int first, int n, int objects)
 {
-	int			most = Max(1, Min(GROUP_OBJECTS, n / (2 * Max(1, link_pipeline_workers))));
+	int			most = Max(1, Min(objects, n / (2 * Max(1, link_pipeline_workers))));
 	int64		bytes = 0;
 	int			size = 0;
 
@@ -168,7 +167,7 @@ take_objects(const LinkPipeline *pipeline, Datum paths, MemoryContext context)
 }
 
 static bool
-claim_objects(const LinkPipeline *pipeline, LinkWork *work, MemoryContext context)
+claim_objects(const LinkPipeline *pipeline, int objects, LinkWork *work, MemoryContext context)
 {
 	static const char sql[] =
 		"SELECT path, size, attempts FROM link.pipeline_file WHERE pipeline_id = $1 AND path > $2 "
@@ -189,7 +188,7 @@ claim_objects(const LinkPipeline *pipeline, LinkWork *work, MemoryContext contex
 			ArrayBuildState *paths = NULL;
 			bool		isnull;
 
-			size = group_size(table, i, n);
+			size = group_size(table, i, n, objects);
 			for (int j = i; j < i + size; j++)
 				paths = accumArrayResult(paths, SPI_getbinval(table->vals[j], table->tupdesc, 1, &isnull),
 										 false, TEXTOID, CurrentMemoryContext);
@@ -222,6 +221,7 @@ claim_messages(const LinkPipeline *pipeline, LinkWork *work, MemoryContext conte
 	work->partition = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	next = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &isnull));
 	work->to = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 3, &isnull));
+	work->from = next;
 	if (work->to - next > most)
 		work->to = next + most;
 
@@ -238,7 +238,7 @@ claim_messages(const LinkPipeline *pipeline, LinkWork *work, MemoryContext conte
 }
 
 bool
-link_work_claim(const LinkPipeline *pipeline, LinkWork *work)
+link_work_claim(const LinkPipeline *pipeline, int objects, LinkWork *work)
 {
 	MemoryContext context = CurrentMemoryContext;
 	LinkRow    *link = link_lookup_id(pipeline->link_id, LINK_ACL_READ);
@@ -248,7 +248,8 @@ link_work_claim(const LinkPipeline *pipeline, LinkWork *work)
 	memset(work, 0, sizeof(*work));
 	work->stream = is_stream(link);
 	link_state_begin(&saved);
-	found = work->stream ? claim_messages(pipeline, work, context) : claim_objects(pipeline, work, context);
+	found = work->stream ? claim_messages(pipeline, work, context) :
+		claim_objects(pipeline, objects, work, context);
 	link_state_end(&saved);
 	return found;
 }
@@ -307,14 +308,18 @@ move_cursor(const LinkPipeline *pipeline, const LinkWork *work, int64 batch)
 {
 	static const char sql[] =
 		"UPDATE link.pipeline_cursor SET next_offset = $3, attempts = 0, retry_at = NULL, batch_id = $4 "
-		"WHERE pipeline_id = $1 AND partition = $2";
-	Oid			types[] = {INT8OID, INT4OID, INT8OID, INT8OID};
+		"WHERE pipeline_id = $1 AND partition = $2 AND next_offset = $5";
+	Oid			types[] = {INT8OID, INT4OID, INT8OID, INT8OID, INT8OID};
 	Datum		values[] = {
-		Int64GetDatum(pipeline->id), Int32GetDatum(work->partition), Int64GetDatum(work->to), Int64GetDatum(batch)
+		Int64GetDatum(pipeline->id), Int32GetDatum(work->partition), Int64GetDatum(work->to), Int64GetDatum(batch),
+		Int64GetDatum(work->from)
 	};
 
 	if (link_state_run(sql, SPI_OK_UPDATE, lengthof(values), types, values, NULL) != 1)
-		elog(ERROR, "cursor of partition %d is gone", work->partition);
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("partition %d of pipeline \"%s\" was loaded or forgotten meanwhile",
+						work->partition, pipeline->name)));
 }
 
 static void
@@ -322,7 +327,7 @@ mark_objects(const LinkPipeline *pipeline, List *objects, const char *state, int
 {
 	static const char sql[] =
 		"UPDATE link.pipeline_file SET state = $3, retry_at = NULL, batch_id = $4 "
-		"WHERE pipeline_id = $1 AND path = ANY ($2)";
+		"WHERE pipeline_id = $1 AND path = ANY ($2) AND state = 'Unloaded'";
 	Oid			types[] = {INT8OID, TEXTARRAYOID, TEXTOID, INT8OID};
 	Datum		values[] = {Int64GetDatum(pipeline->id), 0, CStringGetTextDatum(state), Int64GetDatum(batch)};
 	ArrayBuildState *paths = NULL;
@@ -333,7 +338,9 @@ mark_objects(const LinkPipeline *pipeline, List *objects, const char *state, int
 								 CurrentMemoryContext);
 	values[1] = makeArrayResult(paths, CurrentMemoryContext);
 	if (link_state_run(sql, SPI_OK_UPDATE, lengthof(values), types, values, NULL) != list_length(objects))
-		elog(ERROR, "rows of objects are gone");
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("objects of pipeline \"%s\" were loaded or forgotten meanwhile", pipeline->name)));
 }
 
 void
@@ -357,6 +364,22 @@ link_work_hopeless(int sqlstate)
 	int			class = ERRCODE_TO_CATEGORY(sqlstate);
 
 	return class == ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION || class == ERRCODE_FEATURE_NOT_SUPPORTED;
+}
+
+bool
+link_work_outside(int sqlstate)
+{
+	switch (ERRCODE_TO_CATEGORY(sqlstate))
+	{
+		case ERRCODE_CONNECTION_EXCEPTION:
+		case ERRCODE_TRANSACTION_ROLLBACK:
+		case ERRCODE_INSUFFICIENT_RESOURCES:
+		case ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE:
+		case ERRCODE_OPERATOR_INTERVENTION:
+			return true;
+		default:
+			return sqlstate == ERRCODE_LINK_FAILED;
+	}
 }
 
 /* Of an error, in SPI. */
@@ -414,15 +437,17 @@ count_attempt(const LinkPipeline *pipeline, const LinkWork *work, const LinkObje
 		"WHERE pipeline_id = $1 AND path = $2 AND state = 'Unloaded' RETURNING attempts";
 	static const char sql_cursor[] =
 		"UPDATE link.pipeline_cursor SET attempts = attempts + 1 "
-		"WHERE pipeline_id = $1 AND partition = $2 RETURNING attempts";
-	Oid			types[] = {INT8OID, work->stream ? INT4OID : TEXTOID};
+		"WHERE pipeline_id = $1 AND partition = $2 AND next_offset = $3 RETURNING attempts";
+	Oid			types[] = {INT8OID, work->stream ? INT4OID : TEXTOID, INT8OID};
 	Datum		values[] = {
 		Int64GetDatum(pipeline->id),
-		work->stream ? Int32GetDatum(work->partition) : CStringGetTextDatum(object->path)
+		work->stream ? Int32GetDatum(work->partition) : CStringGetTextDatum(object->path),
+		Int64GetDatum(work->from)
 	};
 	bool		isnull;
 
-	if (link_state_run(work->stream ? sql_cursor : sql_file, SPI_OK_UPDATE_RETURNING, 2, types, values, NULL) == 0)
+	if (link_state_run(work->stream ? sql_cursor : sql_file, SPI_OK_UPDATE_RETURNING, work->stream ? 3 : 2,
+					   types, values, NULL) == 0)
 		return 0;
 	return DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 }
@@ -490,9 +515,10 @@ link_work_failed(const LinkPipeline *pipeline, const LinkWork *work, const Error
 		where.batch = insert_batch(pipeline, "Failed", work, 0, 0, started);
 		where.source = work->stream ? psprintf("%d", work->partition) : object->path;
 		where.position = work->stream ? 0 : (int64) work->line;
-		if (ends)
-			;
-		else if (attempts <= pipeline->max_retries)
+		if (ends || attempts == 0)
+			;					/* the pipeline stops; somebody else has done it meanwhile */
+		else if (attempts <= pipeline->max_retries ||
+				 (!pipeline->stop_on_error && link_work_outside(error->sqlerrcode)))
 			set_retry(pipeline, work, object, attempts);
 		else if (pipeline->stop_on_error)
 			ends = true;

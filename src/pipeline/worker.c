@@ -75,6 +75,7 @@ link_worker_main(Datum arg)
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "link worker", ALLOCSET_DEFAULT_SIZES);
 	TimestampTz started = GetCurrentTimestamp();
 	int64		batches = 0;
+	int			single = 0;		/* so many objects are taken one by one */
 
 	StartTransactionCommand();
 	(void) link_process_take_lock(LINK_PROCESS_WORKER);
@@ -85,7 +86,6 @@ link_worker_main(Datum arg)
 	for (;;)
 	{
 		LinkBatchOutcome outcome;
-		uint64		rows;
 
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)
@@ -96,9 +96,15 @@ link_worker_main(Datum arg)
 		MemoryContextSwitchTo(context);
 		MemoryContextReset(context);
 		pgstat_report_activity(STATE_RUNNING, "pipeline");
-		outcome = link_batch(task.pipeline, task.foreground, &rows);
+		outcome = link_batch(task.pipeline, task.foreground, single > 0 ? 1 : LINK_WORK_OBJECTS);
 		pgstat_report_stat(false);
 		pgstat_report_activity(STATE_IDLE, NULL);
+		if (outcome == LINK_BATCH_SPLIT)
+		{
+			single = LINK_WORK_OBJECTS;
+			continue;
+		}
+		single = Max(single - 1, 0);
 		if (outcome == LINK_BATCH_NONE || (task.foreground && outcome == LINK_BATCH_FAILED))
 			break;
 		if (++batches == task.limit ||

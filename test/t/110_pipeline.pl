@@ -119,6 +119,16 @@ eventually("SELECT string_agg(path, ' ') FROM link.pipeline_files WHERE pipeline
 is(state_of('skipped'), 'Running', '... and the pipeline runs');
 sql("SELECT link.stop_pipeline('skipped')");
 
+# One statement for several objects, of which one is bad: the others are not blamed.
+$path = folder('blame');
+put("blame/$_.csv", $_ == 7 ? "0,x\n" : "$_,c$_\n") foreach 1 .. 20;
+sql('CREATE TABLE blame (n int CHECK (n > 0), t text)');
+pipeline('blame', $path, 'blame', q{"where" => 'n < 100'}, 'max_retries => 0', 'stop_on_error => false', 'max_partitions => 1');
+eventually("SELECT string_agg(path, ' ') FROM link.pipeline_files WHERE pipeline = 'blame' AND state = 'Skipped'", 'blame/7.csv', 'of several objects in one statement the bad one is skipped');
+eventually('SELECT count(*), sum(n) FROM blame', '19|203', '... and no other');
+is(sql("SELECT count(*) FROM link.pipeline_errors WHERE pipeline = 'blame'"), '1', '... with one error');
+sql("SELECT link.stop_pipeline('blame')");
+
 # Bad rows.
 $path = folder('rows');
 put('rows/1.csv', "1,a\n2,b,c\nx,d\n4,\n5,e\n5,f\n6,g\n");
@@ -225,6 +235,15 @@ eventually('SELECT count(*) FROM s3', $files * 10, 'all rows of S3 are there') o
 is(sql("SELECT count(*), count(DISTINCT n), min(n), max(n), count(*) FILTER (WHERE t <> 's' || n) FROM s3"),
 	join('|', $files * 10, $files * 10, 10, $files * 10 + 9, 0), '... each once');
 sql("SELECT link.stop_pipeline('s3')");
+
+# Nothing is skipped, and with STOP_ON_ERROR OFF nothing stops, because the provider does not let us in.
+sql("$wrong; CREATE TABLE off (n int, t text); SELECT link.create_pipeline('off', 's3', '$bucket/in/1*', 'off', format => 'csv', batch_interval => 100, max_retries => 0, stop_on_error => false, force => true); SELECT link.start_pipeline('off')");
+eventually("SELECT count(*) > 1 FROM link.pipeline_errors WHERE pipeline = 'off' AND sqlstate LIKE '08%'", 't', 'a provider that refuses the credentials');
+is(state_of('off'), 'Running', '... STOP_ON_ERROR OFF goes on trying');
+sql($good);
+eventually("SELECT count(*) = (SELECT count(*) FROM s3 WHERE t LIKE 's1%') FROM off", 't', '... and loads, once it may');
+is(sql("SELECT count(*) FROM link.pipeline_files WHERE pipeline = 'off' AND state = 'Skipped'"), '0', '... nothing was skipped');
+sql("SELECT link.stop_pipeline('off')");
 
 # Rights.
 sql(q{CREATE ROLE loader LOGIN; CREATE ROLE target; GRANT target TO loader; GRANT CREATE ON SCHEMA public TO target, loader;

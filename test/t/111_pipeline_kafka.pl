@@ -16,6 +16,7 @@ my $node = new_node('pipeline_kafka', preload => 'shared', init => [ extra => [ 
 	conf => "restart_after_crash = on\nmax_worker_processes = 16\nlink.allowed_hosts = 'http://127.0.0.1 localhost'\n");
 my $seed = $ENV{LINK_TEST_SEED} // time ^ $$;
 srand($seed);
+my $run = "pipeline$$";		# other tests use the broker too
 
 sub sql { my ($sql) = @_; return $node->safe_psql('postgres', $sql) }
 # kill -9, and a start as soon as the last of its processes is gone
@@ -43,32 +44,32 @@ sub produce
 make_link($node, 'k', 'KAFKA', {}, { 'bootstrap.servers' => $ENV{LINK_KAFKA_PLAINTEXT}, 'operation.timeout.ms' => 10000 });
 
 # Messages appear.
-topic('first', 2);
-produce('first', $_ % 2, "k$_\t$_,a$_") foreach 1 .. 4;
-sql(q{CREATE TABLE first (n int, t text);
-	SELECT link.create_pipeline('first', 'k', 'first', 'first', format => 'csv', batch_interval => 100); SELECT link.start_pipeline('first')});
+topic("$run-first", 2);
+produce("$run-first", $_ % 2, "k$_\t$_,a$_") foreach 1 .. 4;
+sql(qq{CREATE TABLE first (n int, t text);
+	SELECT link.create_pipeline('first', 'k', '$run-first', 'first', format => 'csv', batch_interval => 100); SELECT link.start_pipeline('first')});
 eventually('SELECT count(*), sum(n) FROM first', '4|10', 'messages that were there');
 my $start = time;
-produce('first', 0, "k\t5,a5");
+produce("$run-first", 0, "k\t5,a5");
 eventually('SELECT count(*) FROM first', '5', 'one that comes later');
 cmp_ok(time - $start, '<', 2, '... soon');
 eventually("SELECT string_agg(partition || ':' || next_offset || '/' || latest_offset, ' ' ORDER BY partition) FROM link.pipeline_cursors WHERE pipeline = 'first'", '0:3/3 1:2/2', '... cursors have moved');
 is(sql("SELECT lag FROM link.pipelines WHERE pipeline = 'first'"), '0', '... nothing is left');
 sql("SELECT link.stop_pipeline('first')");
-produce('first', 1, "k\t6,a6");
+produce("$run-first", 1, "k\t6,a6");
 sql("SELECT link.set_pipeline_offsets('first', 'LATEST'); SELECT link.start_pipeline('first')");
-produce('first', 1, "k\t7,a7");
+produce("$run-first", 1, "k\t7,a7");
 eventually('SELECT count(*), max(n), count(*) FILTER (WHERE n = 6) FROM first', '6|7|0', 'LATEST passes over what is there');
 sql("SELECT link.stop_pipeline('first'); SELECT link.set_pipeline_offsets('first', 'EARLIEST'); TRUNCATE first; SELECT link.start_pipeline('first')");
 eventually('SELECT count(*), sum(n) FROM first', '7|28', 'EARLIEST begins again');
 sql("SELECT link.stop_pipeline('first')");
 
 # What a message has besides its value.
-topic('besides', 2);
-produce('besides', 1, "key1\t1", "key2\t2", "\t3");
-sql(q{CREATE TABLE besides (n int, k text, p int, o bigint, t timestamptz, f text);
-	SELECT link.create_pipeline('besides', 'k', 'besides', 'besides', fields => '{n}', batch_interval => 100, max_offsets => 2,
-		"set" => $$k = convert_from(pipeline_kafka_key(), 'UTF8'), p = pipeline_kafka_partition(), o = pipeline_kafka_offset(), t = pipeline_kafka_timestamp(), f = pipeline_source_file()$$);
+topic("$run-besides", 2);
+produce("$run-besides", 1, "key1\t1", "key2\t2", "\t3");
+sql(qq{CREATE TABLE besides (n int, k text, p int, o bigint, t timestamptz, f text);
+	SELECT link.create_pipeline('besides', 'k', '$run-besides', 'besides', fields => '{n}', batch_interval => 100, max_offsets => 2,
+		"set" => \$\$k = convert_from(pipeline_kafka_key(), 'UTF8'), p = pipeline_kafka_partition(), o = pipeline_kafka_offset(), t = pipeline_kafka_timestamp(), f = pipeline_source_file()\$\$);
 	SELECT link.start_pipeline('besides')});
 eventually("SELECT string_agg(concat_ws(' ', n, coalesce(nullif(k, ''), '-'), p, o, t > now() - interval '5 minutes' AND t <= now(), f), ',' ORDER BY n) FROM besides",
 	'1 key1 1 0 t,2 key2 1 1 t,3 - 1 2 t', 'key, partition, offset, timestamp');
@@ -76,10 +77,10 @@ is(sql("SELECT string_agg(rows::text, ' ' ORDER BY batch_id) FROM link.pipeline_
 sql("SELECT link.stop_pipeline('besides')");
 
 # Bad messages.
-topic('bad');
-produce('bad', 0, map { "\t" . ($_ == 3 ? 'no' : $_) } 1 .. 5);
-sql(q{CREATE TABLE bad (n int);
-	SELECT link.create_pipeline('bad', 'k', 'bad', 'bad', batch_interval => 100, max_retries => 1); SELECT link.start_pipeline('bad')});
+topic("$run-bad");
+produce("$run-bad", 0, map { "\t" . ($_ == 3 ? 'no' : $_) } 1 .. 5);
+sql(qq{CREATE TABLE bad (n int);
+	SELECT link.create_pipeline('bad', 'k', '$run-bad', 'bad', batch_interval => 100, max_retries => 1); SELECT link.start_pipeline('bad')});
 eventually("SELECT state FROM link.pipelines WHERE pipeline = 'bad'", 'Error', 'a bad message');
 is(error_of('bad'), '22P02|0', '... stops the pipeline, with the partition');
 is(sql('SELECT count(*) FROM bad'), '0', '... nothing of the range is loaded');
@@ -89,15 +90,15 @@ is(sql("SELECT source, position, raw FROM link.pipeline_errors WHERE pipeline = 
 sql("SELECT link.stop_pipeline('bad')");
 
 # A topic that is made again.
-topic('again');
-produce('again', 0, map { "\t$_" } 1 .. 5);
-sql(q{CREATE TABLE again (n int);
-	SELECT link.create_pipeline('again', 'k', 'again', 'again', batch_interval => 100, max_retries => 2); SELECT link.start_pipeline('again')});
+topic("$run-again");
+produce("$run-again", 0, map { "\t$_" } 1 .. 5);
+sql(qq{CREATE TABLE again (n int);
+	SELECT link.create_pipeline('again', 'k', '$run-again', 'again', batch_interval => 100, max_retries => 2); SELECT link.start_pipeline('again')});
 eventually('SELECT count(*) FROM again', '5', 'a topic');
 sql("SELECT link.stop_pipeline('again')");
-drop_topic('again');
-for (my $tries = 50; $tries > 0; $tries--) { last if eval { topic('again'); 1 }; sleep 0.2 }
-produce('again', 0, "\t6");
+drop_topic("$run-again");
+for (my $tries = 50; $tries > 0; $tries--) { last if eval { topic("$run-again"); 1 }; sleep 0.2 }
+produce("$run-again", 0, "\t6");
 sql("SELECT link.start_pipeline('again')");
 eventually("SELECT state FROM link.pipelines WHERE pipeline = 'again'", 'Error', '... made again with smaller offsets stops the pipeline');
 like(error_of('again'), qr/^XX001/, '... XX001');
@@ -109,14 +110,14 @@ sql("SELECT link.stop_pipeline('again')");
 # Exactly once, with two workers.
 my $messages = $ENV{LINK_TEST_LONG} ? 1000000 : 20000;
 my $kills = $ENV{LINK_TEST_LONG} ? 30 : 6;
-topic('fire', 4);
+topic("$run-fire", 4);
 my $sent = 0;
-sub send_more { my ($n) = @_; produce('fire', undef, map { "k$_\t$_" } $sent + 1 .. $sent + $n); $sent += $n }
+sub send_more { my ($n) = @_; produce("$run-fire", undef, map { "k$_\t$_" } $sent + 1 .. $sent + $n); $sent += $n }
 send_more($messages);
 sql(q{CREATE TABLE fire (n int, p int, o bigint); ALTER SYSTEM SET link.pipeline_pause = '200ms'});
 $node->reload;
-sql(sprintf q{SELECT link.create_pipeline('fire', 'k', 'fire', 'fire', fields => '{n}', "set" => 'p = pipeline_kafka_partition(), o = pipeline_kafka_offset()',
-	batch_interval => 100, max_retries => 100000, max_offsets => %d); SELECT link.start_pipeline('fire')}, $messages / 100);
+sql(sprintf q{SELECT link.create_pipeline('fire', 'k', '%s-fire', 'fire', fields => '{n}', "set" => 'p = pipeline_kafka_partition(), o = pipeline_kafka_offset()',
+	batch_interval => 100, max_retries => 100000, max_offsets => %d); SELECT link.start_pipeline('fire')}, $run, $messages / 100);
 sub workers
 {
 	my ($where) = @_;
