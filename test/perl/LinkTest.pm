@@ -15,8 +15,11 @@ use Test::More;
 our @EXPORT = qw(
   new_node need_s3 s3_config s3_link aws make_bucket bucket_keys uploads_left
   start_fake fake_log sqlstate_of quote
-  need_service start_identity make_link set_proxy
+  need_service start_identity make_link set_proxy @INITDB
 );
+
+# Of every cluster: texts of tests are UTF-8, whatever locale the machine has.
+our @INITDB = (extra => [ '--encoding=UTF8', '--locale=C' ]);
 
 # new_node(NAME, preload => 'shared' | 'session' | '', conf => "lines"): a
 # started server with the extension in database postgres and all the services'
@@ -28,7 +31,7 @@ sub new_node
 	my $preload = $arg{preload} // 'session';
 	my @hosts = map { $_ ? host_entry($_) : () } @ENV{qw(LINK_S3_ENDPOINT LINK_S3_TLS_ENDPOINT)};
 
-	$node->init(@{ $arg{init} // [] });
+	$node->init(@INITDB, @{ $arg{init} // [] });
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'link'\n")
 	  if $preload eq 'shared';
 	$node->append_conf('postgresql.conf', "session_preload_libraries = 'link'\n")

@@ -134,7 +134,7 @@ my ($dump) = dump_of($node, 'postgres');
 # A second cluster, in which a role of equal oid has another name, and two of
 # those that hold the same privilege are missing.
 my $second = PostgreSQL::Test::Cluster->new('second');
-$second->init;
+$second->init(@INITDB);
 $second->append_conf('postgresql.conf', "link.master_key_file = '" . $node->basedir . "/link_master.key'\n");
 $second->start;
 my $oid = $node->safe_psql('postgres', "SELECT oid FROM pg_roles WHERE rolname = 'giver'");
@@ -236,7 +236,7 @@ my $seq = $node->safe_psql('postgres', 'SELECT last_value FROM link.link_id_seq'
 $node->stop;
 
 my $new = PostgreSQL::Test::Cluster->new('upgraded');
-$new->init;
+$new->init(@INITDB);
 {
 	my $bin = $node->config_data('--bindir');
 	my $dir = $new->basedir;

@@ -12,7 +12,7 @@ use Test::More;
 use Time::HiRes qw(time sleep);
 
 need_s3();
-my $node = new_node('journal', init => [ allows_streaming => 1, extra => [ '--encoding=UTF8', '--locale=C' ] ],
+my $node = new_node('journal', init => [ allows_streaming => 1 ],
 	conf => "restart_after_crash = on\n");
 my $dir = $node->data_dir . '/link_uploads';
 my $root = $node->basedir . '/files';

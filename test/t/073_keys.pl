@@ -100,7 +100,7 @@ my $node;
 		GCE_METADATA_HOST => "127.0.0.1:$port", AZURE_POD_IDENTITY_AUTHORITY_HOST => $fake->{url},
 		LINK_KAFKA_SPY => "$dir/spy", LD_PRELOAD => join(' ', grep { $_ } $ENV{LD_PRELOAD}, "$dir/kafka_spy.so"));
 	delete $ENV{AWS_CONTAINER_CREDENTIALS_RELATIVE_URI};
-	$node = new_node('keys', init => [ extra => [ '--encoding=UTF8', '--locale=C' ] ], conf => "link.allowed_hosts = '.amazonaws.com .blob.core.windows.net storage.googleapis.com http://127.0.0.1 127.0.0.1'\n"
+	$node = new_node('keys', conf => "link.allowed_hosts = '.amazonaws.com .blob.core.windows.net storage.googleapis.com http://127.0.0.1 127.0.0.1'\n"
 		  . "link.fs_roots = '$dir'\nlink.file_roots = '$dir'\n");
 }
 sub sql { return $node->safe_psql('postgres', $_[0]) }

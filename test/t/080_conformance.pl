@@ -487,7 +487,6 @@ my $hosts = join(' ', map { $ENV{$_} ? host_entry_of($ENV{$_}) : () } qw(LINK_S3
 sub host_entry_of { my ($url) = @_; $url =~ s{^(http://)?(https://)?([^/:]+).*}{($1 // '') . $3}er }
 
 my %conf = (
-	init => [ extra => [ '--encoding=UTF8', '--locale=C' ] ],
 	conf => "link.allowed_hosts = '$hosts http://127.0.0.1 http://localhost'\nclient_encoding = 'UTF8'\n");
 $ENV{PGCLIENTENCODING} = 'UTF8';
 

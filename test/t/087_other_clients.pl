@@ -18,7 +18,7 @@ my $run = "o$$";				# the servers may have seen this test before
 $ENV{PGCLIENTENCODING} = 'UTF8';
 $ENV{LC_ALL} = 'C.UTF-8';		# of the clients: names of files are UTF-8
 
-my $node = new_node('clients', init => [ extra => [ '--encoding=UTF8', '--locale=C' ] ],
+my $node = new_node('clients',
 	conf => "link.allowed_hosts = 'http://127.0.0.1 http://localhost localhost'\n"
 	  . "client_encoding = 'UTF8'\nlink.file_roots = '" . ($ENV{LINK_KERBEROS_FOLDER} // '') . "'\n");
 

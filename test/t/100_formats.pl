@@ -8,7 +8,7 @@ use LinkTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = new_node('formats', conf => "jit = off\n", init => [ extra => [ '--encoding=UTF8', '--locale=C' ] ]);
+my $node = new_node('formats', conf => "jit = off\n");
 my $root = $node->basedir . '/files';
 mkdir $root or die;
 my $seed = $ENV{LINK_TEST_SEED} // 0.42;
