@@ -25,8 +25,9 @@ PROVE_TESTS    = $(sort $(wildcard test/t/*.pl))
 PKG_CONFIG ?= pkg-config
 PACKAGES    = json-c libcurl libcrypto libxml-2.0 krb5-gssapi rdkafka zlib libzstd liblz4
 LINK_VERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" link.control)
-PG_CPPFLAGS = -I$(srcdir)/src -DLINK_VERSION='"$(LINK_VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
+PG_CPPFLAGS = -I$(srcdir)/src -I$(libpq_srcdir) -DLINK_VERSION='"$(LINK_VERSION)"' $(shell $(PKG_CONFIG) --cflags $(PACKAGES))
 # Calls within the library are direct, as 16 and later have it by hidden symbols: 4 % of an export.
+SHLIB_LINK_INTERNAL = $(libpq)
 SHLIB_LINK  = -Wl,-Bsymbolic-functions $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
               -Wno-declaration-after-statement -Wdeclaration-after-statement $(if $(WERROR),-Werror)

@@ -476,6 +476,37 @@ CREATE FUNCTION link.select_from(link pg_catalog.text, path pg_catalog.text,
 	RETURNS SETOF record
 	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_select_from';
 
+/* ---- backups ---- */
+
+CREATE FUNCTION link.backup_database(link pg_catalog.text, path pg_catalog.text,
+		mode pg_catalog.text DEFAULT 'full', parallel pg_catalog.int4 DEFAULT NULL,
+		compression pg_catalog.text DEFAULT 'zstd', schemas pg_catalog.text[] DEFAULT NULL)
+	RETURNS pg_catalog.int8
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_backup_database';
+
+CREATE FUNCTION link.restore_database(link pg_catalog.text, path pg_catalog.text,
+		as_name pg_catalog.text DEFAULT NULL, backup_id pg_catalog.int8 DEFAULT NULL,
+		parallel pg_catalog.int4 DEFAULT NULL, keep_partial pg_catalog.bool DEFAULT false)
+	RETURNS pg_catalog.int8
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_restore_database';
+
+CREATE FUNCTION link.verify_backup(link pg_catalog.text, path pg_catalog.text,
+		backup_id pg_catalog.int8 DEFAULT NULL, level pg_catalog.text DEFAULT 'checksums',
+		parallel pg_catalog.int4 DEFAULT NULL)
+	RETURNS pg_catalog.int8
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_verify_backup';
+
+CREATE FUNCTION link.list_backups(link pg_catalog.text, path pg_catalog.text)
+	RETURNS TABLE (id pg_catalog.int8, database pg_catalog.text, schemas pg_catalog.text[],
+		mode pg_catalog.text, base pg_catalog.int8, started pg_catalog.timestamptz,
+		finished pg_catalog.timestamptz, objects pg_catalog.int8, bytes pg_catalog.int8,
+		error pg_catalog.text)
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_list_backups';
+
+CREATE FUNCTION link.drop_backup(link pg_catalog.text, path pg_catalog.text, backup_id pg_catalog.int8)
+	RETURNS pg_catalog.void
+	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_drop_backup';
+
 /* ---- pipelines ---- */
 
 CREATE FUNCTION link.create_pipeline(name pg_catalog.text, link pg_catalog.text, path pg_catalog.text,
@@ -728,6 +759,11 @@ GRANT EXECUTE ON FUNCTION
 	link.visible_pipeline_cursors(),
 	link.visible_pipeline_batches(),
 	link.visible_pipeline_errors(),
-	link.abort_uploads(pg_catalog.text, pg_catalog.interval)
+	link.abort_uploads(pg_catalog.text, pg_catalog.interval),
+	link.backup_database(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int4, pg_catalog.text, pg_catalog.text[]),
+	link.restore_database(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.int4, pg_catalog.bool),
+	link.verify_backup(pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.int4),
+	link.list_backups(pg_catalog.text, pg_catalog.text),
+	link.drop_backup(pg_catalog.text, pg_catalog.text, pg_catalog.int8)
 	TO PUBLIC;
 GRANT EXECUTE ON FUNCTION link.status() TO pg_monitor;

@@ -83,7 +83,7 @@ release(void *arg)
  * backend's and would set its latch.
  */
 LINK_NORETURN static void
-run(int (*body) (void *arg), void *arg, int output, pid_t parent)
+run(int (*body) (void *arg), void *arg, const LinkChildFiles *files, int output, pid_t parent)
 {
 	struct sigaction action = {0};
 	sigset_t	none;
@@ -94,8 +94,9 @@ run(int (*body) (void *arg), void *arg, int output, pid_t parent)
 		_exit(127);
 
 	null = open("/dev/null", O_RDWR);
-	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
-		dup2(output, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
+	if (null < 0 || dup2(files && files->input >= 0 ? files->input : null, STDIN_FILENO) < 0 ||
+		dup2(output, STDOUT_FILENO) < 0 ||
+		dup2(files && files->messages >= 0 ? files->messages : null, STDERR_FILENO) < 0)
 		_exit(127);
 	closefrom(STDERR_FILENO + 1);
 
@@ -109,7 +110,8 @@ run(int (*body) (void *arg), void *arg, int output, pid_t parent)
 }
 
 LinkChild *
-link_child_start(const char *what, int (*body) (void *arg), void *arg, int timeout, uint32 wait_event)
+link_child_start(const char *what, int (*body) (void *arg), void *arg, const LinkChildFiles *files,
+				 int timeout, uint32 wait_event)
 {
 	LinkChild  *child = palloc0(sizeof(LinkChild));
 	pid_t		parent = getpid();
@@ -142,7 +144,7 @@ link_child_start(const char *what, int (*body) (void *arg), void *arg, int timeo
 	(void) sigprocmask(SIG_SETMASK, &all, &saved);
 	child->pid = fork();
 	if (child->pid == 0)
-		run(body, arg, ends[1], parent);
+		run(body, arg, files, ends[1], parent);
 	failure = errno;
 	/* here too, for a kill that comes before the child's own call */
 	if (child->pid > 0)

@@ -16,17 +16,24 @@
 
 typedef struct LinkChild LinkChild;
 
+/* Open files that it has besides; -1: none, /dev/null. */
+typedef struct LinkChildFiles
+{
+	int			input;			/* standard input */
+	int			messages;		/* standard error */
+} LinkChildFiles;
+
 /*
  * Run 'body' in a child that has 'timeout' ms in all; what it returns is its exit
  * status.  It finds standard output going to link_child_read(), the other
- * descriptors closed or /dev/null, and signals at their defaults.  It must not
+ * descriptors closed, or those of 'files', or /dev/null, and signals at their defaults.  It must not
  * throw, palloc, or touch what processes share.
  *
  * The reset of the current memory context kills it with all its children, and so
  * does the death of this process.  'what' is for the error if it cannot start.
  */
 extern LinkChild *link_child_start(const char *what, int (*body) (void *arg), void *arg,
-								   int timeout, uint32 wait_event);
+								   const LinkChildFiles *files, int timeout, uint32 wait_event);
 
 /*
  * Bytes of its output as soon as there are any; 0 at the end; -1 with errno, which

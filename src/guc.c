@@ -16,10 +16,12 @@
 
 #include "utils/guc.h"
 
+#include "backup/client.h"
 #include "guc.h"
 #include "http/policy.h"
 
 char	   *link_allowed_hosts = NULL;
+char	   *link_backup_conninfo = NULL;
 char	   *link_http_proxy = NULL;
 char	   *link_fs_roots = NULL;
 char	   *link_file_roots = NULL;
@@ -57,6 +59,17 @@ check_allowed_hosts(char **newval, void **extra, GucSource source)
 	return false;
 }
 
+static bool
+check_backup_conninfo(char **newval, void **extra, GucSource source)
+{
+	const char *problem = link_client_conninfo_problem(*newval);
+
+	if (problem == NULL)
+		return true;
+	GUC_check_errdetail("%s", problem);
+	return false;
+}
+
 void
 link_guc_init(void)
 {
@@ -66,6 +79,12 @@ link_guc_init(void)
 							   &link_allowed_hosts, link_default_allowed_hosts,
 							   PGC_SIGHUP, 0,
 							   check_allowed_hosts, NULL, NULL);
+	DefineCustomStringVariable("link.backup_conninfo",
+							   "How backups and restores connect to this server.",
+							   "Empty for the Unix socket, as the user that the server runs as.",
+							   &link_backup_conninfo, "",
+							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
+							   check_backup_conninfo, NULL, NULL);
 	DefineCustomIntVariable("link.connect_timeout",
 							"Longest time to connect to a provider.",
 							NULL, &link_connect_timeout, 10000, 1, INT_MAX,

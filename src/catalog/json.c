@@ -35,6 +35,7 @@ typedef struct JsonScan
 	Size		pos;
 	int			depth;
 	Size		tree;			/* bytes that json-c will need, at most */
+	Size		largest_tree;
 	JsonKey    *keys;			/* of the top level, in text order */
 	int			nkeys;
 	int			keys_size;
@@ -72,7 +73,7 @@ static void
 count_cost(JsonScan *scan, Size cost)
 {
 	scan->tree += cost;
-	if (scan->tree > LINK_MAX_JSON_TREE)
+	if (scan->tree > scan->largest_tree)
 		bad_json(scan, scan->pos, "it has too many values");
 }
 
@@ -409,9 +410,9 @@ create_owner(void)
 }
 
 static struct json_object *
-parse(const char *what, int sqlstate, const char *text, Size len, Size longest)
+parse(const char *what, int sqlstate, const char *text, Size len, Size longest, Size largest_tree)
 {
-	JsonScan	scan = {.what = what,.sqlstate = sqlstate,.text = text,.len = len};
+	JsonScan	scan = {.what = what,.sqlstate = sqlstate,.text = text,.len = len,.largest_tree = largest_tree};
 	JsonOwner  *owner;
 
 	scan_text(&scan, longest);
@@ -431,13 +432,19 @@ parse(const char *what, int sqlstate, const char *text, Size len, Size longest)
 struct json_object *
 link_json_parse(const char *what, const char *text, Size len)
 {
-	return parse(what, ERRCODE_LINK_BAD_OPTION, text, len, LINK_MAX_OPTIONS);
+	return parse(what, ERRCODE_LINK_BAD_OPTION, text, len, LINK_MAX_OPTIONS, LINK_MAX_JSON_TREE);
 }
 
 struct json_object *
 link_json_parse_answer(const char *what, const char *text, Size len)
 {
-	return parse(what, ERRCODE_LINK_PROTOCOL, text, len, LINK_MAX_LIST_PAGE);
+	return parse(what, ERRCODE_LINK_PROTOCOL, text, len, LINK_MAX_LIST_PAGE, LINK_MAX_JSON_TREE);
+}
+
+struct json_object *
+link_json_parse_own(const char *what, const char *text, Size len)
+{
+	return parse(what, ERRCODE_LINK_CORRUPT, text, len, LINK_MAX_READ_FILE, SIZE_MAX);
 }
 
 struct json_object *

@@ -39,6 +39,9 @@ extern struct json_object *link_json_parse(const char *what, const char *text, S
 /* The same for what a provider has answered: up to LINK_MAX_LIST_PAGE; errors are 08P01. */
 extern struct json_object *link_json_parse_answer(const char *what, const char *text, Size len);
 
+/* The same for what we have written ourselves, and know to be unchanged: up to LINK_MAX_READ_FILE; errors are XX001. */
+extern struct json_object *link_json_parse_own(const char *what, const char *text, Size len);
+
 /*
  * What an answer that is no success says, for the text of an error: the object,
  * which belongs to the current memory context, or NULL if it is none, or longer

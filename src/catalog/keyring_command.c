@@ -57,7 +57,7 @@ link_ring_command_read(const char *text, Size *len)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link master key command",
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
-	LinkChild  *child = link_child_start("link.master_key_command", run, unconstify(char *, text),
+	LinkChild  *child = link_child_start("link.master_key_command", run, unconstify(char *, text), NULL,
 										 link_master_key_timeout, wait_event());
 	ssize_t		got;
 	int			status;

@@ -52,6 +52,9 @@ static const struct
 	[LINK_VERB_RETIRE_MASTER_KEY] = {"retire_master_key", LINK_LOG_USE_DDL},
 	[LINK_VERB_RESEAL] = {"reseal", LINK_LOG_USE_DDL},
 	[LINK_VERB_SELECT_INTO] = {"select_into", LINK_LOG_USE_WRITE, true},
+	[LINK_VERB_BACKUP] = {"backup_database", LINK_LOG_USE_WRITE, true},
+	[LINK_VERB_RESTORE] = {"restore_database", LINK_LOG_USE_WRITE, true},
+	[LINK_VERB_DROP_BACKUP] = {"drop_backup", LINK_LOG_USE_WRITE, true},
 	[LINK_VERB_WRITE_FILE] = {"write_file", LINK_LOG_USE_WRITE, true},
 	[LINK_VERB_REMOVE_FILE] = {"remove_file", LINK_LOG_USE_WRITE, true},
 	[LINK_VERB_ABORT_UPLOADS] = {"abort_uploads", LINK_LOG_USE_WRITE, true},
@@ -60,6 +63,8 @@ static const struct
 	[LINK_VERB_TEST_PIPELINE] = {"test_pipeline", LINK_LOG_USE_ALL, true},
 	[LINK_VERB_LOAD_DATA] = {"load_data", LINK_LOG_USE_ALL, true},
 	[LINK_VERB_SELECT_FROM] = {"select_from", LINK_LOG_USE_ALL, true},
+	[LINK_VERB_VERIFY_BACKUP] = {"verify_backup", LINK_LOG_USE_ALL, true},
+	[LINK_VERB_LIST_BACKUPS] = {"list_backups", LINK_LOG_USE_ALL, true},
 	[LINK_VERB_READ_FILE] = {"read_file", LINK_LOG_USE_ALL, true},
 	[LINK_VERB_LIST_FILES] = {"list_files", LINK_LOG_USE_ALL, true},
 };

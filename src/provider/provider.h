@@ -140,6 +140,7 @@ typedef struct LinkObject
 	int64		size;
 	TimestampTz last_modified;	/* DT_NOBEGIN if unknown */
 	char	   *etag;			/* or NULL */
+	const uint8 *sha256;		/* for whoever reads it: what its bytes have to be; NULL: anything */
 } LinkObject;
 
 /* What became of an upload whose owner is gone. */

@@ -245,6 +245,25 @@ link_export_copy(const LinkCopy *copy, const LinkName *link, const char *path)
 	return results;
 }
 
+LinkObjectResult *
+link_export_opened(struct LinkSession *session, const char *query, const char *path, List *options, LinkDigest *digest)
+{
+	LinkTransferOptions wanted;
+	CopyFormatOptions format = {0};
+	LinkDelivery *delivery;
+	LinkSelect	select;
+	LinkParallelTask task = {.path = path};
+	QueryDesc  *desc;
+
+	link_transfer_options(NULL, options, false, path, &wanted);
+	ProcessCopyOptions(NULL, &format, false, wanted.copy);
+	wanted.digest = digest;
+	select = plan_text(query, NIL);
+	delivery = link_delivery_begin(&wanted, &format);
+	desc = link_select_start(select.plan, query, link_delivery_receiver(delivery));
+	return linitial(to_objects(desc, delivery, session, 0, &task, &wanted));
+}
+
 static void
 write_whole(const LinkName *link, const char *path,
 			const void *data, Size size, bool overwrite)

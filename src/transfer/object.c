@@ -23,6 +23,8 @@ store(void *arg, const char *data, Size size)
 	object->bytes += size;
 	if (object->summed)
 		COMP_CRC32C(object->crc, data, size);
+	if (object->digest)
+		link_digest_add(object->digest, data, size);
 }
 
 LinkObjectWriter *

@@ -15,6 +15,7 @@
 #include "port/pg_crc32c.h"
 
 #include "codec/codec.h"
+#include "digest.h"
 #include "provider/provider.h"
 
 typedef struct LinkObjectWriter
@@ -24,6 +25,7 @@ typedef struct LinkObjectWriter
 	uint64		bytes;			/* as stored, so far */
 	bool		summed;			/* 'crc' is kept */
 	pg_crc32c	crc;			/* CRC-32C of the bytes as stored */
+	LinkDigest *digest;			/* takes the bytes as stored; or NULL: whoever began it sets it */
 	MemoryContext context;		/* holds this; a child of the one current at the beginning */
 } LinkObjectWriter;
 

@@ -161,6 +161,7 @@ begin_object(LinkObjectSet *set)
 	set->current_path = next_path(set);
 	set->current = link_object_begin(set->session, set->current_path, wanted->overwrite,
 									 wanted->codec, wanted->level, wanted->apart, wanted->manifest);
+	set->current->digest = wanted->digest;
 	MemoryContextSwitchTo(caller);
 }
 

@@ -28,6 +28,7 @@ typedef struct LinkTransferOptions
 	bool		manifest;		/* export */
 	int			parallel;		/* export: processes at most, -1: not given */
 	bool		apart;			/* export, set by it: the codec has a process of its own */
+	struct LinkDigest *digest;	/* export, set by it: takes the bytes of its one object; or NULL */
 	const char *key;			/* export to a stream: column that gives the key of a message, or NULL */
 	bool		header;			/* a header line was asked for */
 	int64		skip;			/* load: physical lines to leave out at the start of each object */

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #include "codec/codec.h"
+#include "digest.h"
 #include "errors.h"
 #include "transfer/pieces.h"
 #include "transfer/source.h"
@@ -32,6 +33,8 @@ struct LinkSource
 	MemoryContext context;		/* of all memory below, the provider's too */
 	LinkDecompressor *decompressor; /* NULL: bytes as they are */
 	uint64		bytes;			/* as stored */
+	LinkDigest *digest;			/* of these; NULL: they may be any */
+	uint8		expected[LINK_DIGEST_LENGTH];
 	char	   *buffer;
 	Size		used;			/* of the buffer: given away */
 	Size		filled;			/* of the buffer: delivered */
@@ -89,6 +92,21 @@ link_source_objects(LinkSession *session, const char *path)
 
 /* ---- its bytes ---- */
 
+static void
+check_digest(LinkSource *source)
+{
+	uint8		found[LINK_DIGEST_LENGTH];
+
+	link_digest_end(source->digest, found);
+	source->digest = NULL;
+	if (!link_digest_equal(found, source->expected))
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_CORRUPT),
+				 errmsg("object \"%s\" of link %s is not what it was when it was written",
+						source->path, source->session->link_name),
+				 errdetail("Its SHA-256 is another one.")));
+}
+
 static Size
 read_provider(LinkSource *source, void *to, Size size)
 {
@@ -101,6 +119,8 @@ read_provider(LinkSource *source, void *to, Size size)
 	MemoryContextSwitchTo(caller);
 
 	source->bytes += got;
+	if (source->digest && got > 0)
+		link_digest_add(source->digest, to, got);
 	if (got == 0 && whole >= 0 && source->bytes < (uint64) whole)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_CORRUPT),
@@ -108,7 +128,20 @@ read_provider(LinkSource *source, void *to, Size size)
 						source->path, source->session->link_name),
 				 errdetail("%llu of its %lld bytes arrived.",
 						   (unsigned long long) source->bytes, (long long) whole)));
+	if (source->digest && got == 0)
+		check_digest(source);
 	return got;
+}
+
+/* What nobody has asked for counts too. */
+static void
+read_rest(LinkSource *source)
+{
+	char	   *rest = palloc(BUFFER_SIZE);
+
+	while (source->digest)
+		(void) read_provider(source, rest, BUFFER_SIZE);
+	pfree(rest);
 }
 
 /* As stored, from the very first byte: of a decompressor, and without one for all. */
@@ -220,6 +253,11 @@ link_source_begin(LinkSession *session, const LinkObject *object)
 	source->session = session;
 	source->path = pstrdup(object->path);
 	source->stored = link_pieces_begin(session, source->path, object->size);
+	if (object->sha256)
+	{
+		source->digest = link_digest_begin();
+		memcpy(source->expected, object->sha256, LINK_DIGEST_LENGTH);
+	}
 	MemoryContextSwitchTo(caller);
 	return source;
 }
@@ -275,6 +313,7 @@ link_source_bytes(const LinkSource *source)
 void
 link_source_close(LinkSource *source)
 {
+	read_rest(source);
 	link_pieces_close(source->stored);
 	MemoryContextDelete(source->context);
 }

@@ -24,6 +24,7 @@
 #include "nodes/pg_list.h"
 
 #include "catalog/links.h"
+#include "digest.h"
 
 /* What was written or read: one a object. */
 typedef struct LinkObjectResult
@@ -49,6 +50,14 @@ typedef struct LinkCopy
  */
 extern List *link_export(const char *query,
 						 const LinkName *link, const char *path, List *options);
+
+/*
+ * The same into one object of a link that the caller has opened, and may write;
+ * 'digest' takes its bytes.
+ */
+struct LinkSession;
+extern LinkObjectResult *link_export_opened(struct LinkSession *session, const char *query, const char *path,
+											List *options, LinkDigest *digest);
 
 /* The same for the table or the query of a COPY TO, with all that core checks for it. */
 extern List *link_export_copy(const LinkCopy *copy, const LinkName *link, const char *path);

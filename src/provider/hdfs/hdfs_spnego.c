@@ -306,7 +306,7 @@ fetch_ticket(LinkHdfsSession *session, const char *host, int timeout)
 
 	if (timeout <= 0)
 		timeout = link_option_integer(options, "connect_timeout", link_connect_timeout);
-	child = link_child_start("a process that asks for a Kerberos ticket", run, &errand, timeout, wait_event());
+	child = link_child_start("a process that asks for a Kerberos ticket", run, &errand, NULL, timeout, wait_event());
 	receive(session, child, timeout, &report, sizeof(report));
 	if (report.name > MAX_NAME || report.credential > MAX_CREDENTIAL)
 		fail(session, ERRCODE_LINK_PROTOCOL, "The ticket is too large.");

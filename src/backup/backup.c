@@ -1,0 +1,334 @@
+/*-------------------------------------------------------------------------
+ *
+ * backup.c
+ *	  BACKUP: a database, or a schema of it, into the objects of a link.
+ *
+ * The tables are locked against being altered, and only then the snapshot is
+ * taken, which pg_dump and all workers share.  So what is written is the database
+ * of that moment, whatever is done to it meanwhile.  The sentinel, written last,
+ * makes a backup of it; what a backup that fails leaves behind counts for nothing.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_class.h"
+#include "commands/dbcommands.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "backup/backup.h"
+#include "backup/command.h"
+#include "backup/crew.h"
+#include "backup/dump.h"
+#include "backup/inventory.h"
+#include "backup/manifest.h"
+#include "catalog/privileges.h"
+#include "catalog/use.h"
+#include "codec/codec.h"
+#include "errors.h"
+#include "transfer/object.h"
+
+/* Bytes of a table's pages that one process reads at a time; smaller tables are read by one. */
+#define RANGE_BYTES (INT64CONST(256) * 1024 * 1024)
+
+typedef struct Backup
+{
+	const LinkBackupArgs *args;
+	LinkRow    *row;
+	LinkSession *session;
+	LinkManifest manifest;
+	List	   *tables;			/* LinkInventoryTable * */
+	List	   *tasks;			/* LinkTask * */
+	const char *suffix;			/* of the objects of tables */
+} Backup;
+
+/*
+ * Rights: of one who may read everything, who is held to what he may read all the same.
+ */
+
+static void
+check_rights(void)
+{
+	if (!superuser() && !has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_DATA))
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+				 errmsg("permission denied to back up the database"),
+				 errdetail("Only superusers and roles with privileges of role \"%s\" may do so.", "pg_read_all_data")));
+}
+
+static List *
+existing_schemas(List *names)
+{
+	List	   *schemas = NIL;
+	ListCell   *lc;
+
+	foreach(lc, names)
+	{
+		(void) get_namespace_oid(strVal(lfirst(lc)), false);
+		schemas = lappend(schemas, pstrdup(strVal(lfirst(lc))));
+	}
+	return schemas;
+}
+
+/*
+ * Definitions: bytes of pg_dump into an object.
+ */
+
+static void
+take_bytes(void *arg, const char *data, Size size)
+{
+	link_object_write(arg, data, size);
+}
+
+static void
+write_dump(Backup *backup, LinkDumpPart part, const char *name, const char *snapshot, LinkBackupObject *object)
+{
+	LinkObjectWriter *writer;
+	StringInfoData token;
+
+	object->path = psprintf(INT64_FORMAT "/%s", backup->manifest.id, name);
+	initStringInfo(&token);
+	writer = link_object_begin(backup->session, link_backup_path(backup->args->path, object->path), false,
+							   NULL, 0, false, false);
+	writer->digest = link_digest_begin();
+	PG_TRY();
+	{
+		LinkDumpArgs args = {part, snapshot, backup->manifest.schemas, superuser()};
+
+		link_dump(&args, take_bytes, writer);
+		link_object_prepare(writer, &token);
+		link_publish(backup->session, writer->writer->path, false, token.data, token.len);
+	}
+	PG_CATCH();
+	{
+		link_undo_writer(writer->writer, &token);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	object->bytes = writer->bytes;
+	link_digest_end(writer->digest, object->sha256);
+	link_object_free(writer);
+}
+
+/*
+ * Data: a task for each table, or each range of its pages.
+ */
+
+/* What a path takes of a name; the table's Oid behind it tells apart what looks the same. */
+static char *
+path_name(const char *name)
+{
+	char	   *result = pstrdup(name);
+
+	for (char *p = result; *p; p++)
+		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+			  *p == '_' || *p == '.'))
+			*p = '_';
+	return result;
+}
+
+static char *
+select_of(const LinkInventoryTable *table, const char *range)
+{
+	const char *columns = table->table.columns;
+	char	   *list = columns[0] ? pnstrdup(columns + 1, strlen(columns) - 2) : pstrdup("");
+	const char *extra = range;
+
+	if (range == NULL)
+		extra = table->condition;
+	return psprintf("SELECT %s FROM ONLY %s %s", list, table->table.name, extra);
+}
+
+static void
+add_task(Backup *backup, LinkInventoryTable *table, int part, char *sql)
+{
+	LinkBackupObject *object = palloc0(sizeof(LinkBackupObject));
+	LinkTask   *task = palloc0(sizeof(LinkTask));
+
+	object->path = psprintf(INT64_FORMAT "/data/%s.%u_%04d%s", backup->manifest.id,
+							path_name(table->plain_name), table->table.oid, part, backup->suffix);
+	table->table.parts = lappend(table->table.parts, object);
+	task->kind = LINK_TASK_EXPORT;
+	task->path = link_backup_path(backup->args->path, object->path);
+	task->sql = sql;
+	task->compression = backup->args->compression;
+	task->object = object;
+	backup->tasks = lappend(backup->tasks, task);
+}
+
+static void
+add_tasks(Backup *backup, LinkInventoryTable *table)
+{
+	BlockNumber range = RANGE_BYTES / BLCKSZ;
+	int			nparts = 1;
+
+	if (table->has_pages && table->condition[0] == '\0')
+		nparts = Max(1, table->table.blocks / range);
+	if (nparts == 1)
+	{
+		add_task(backup, table, 0, select_of(table, NULL));
+		return;
+	}
+	/* the last takes what has been added meanwhile too, though nothing of it is seen */
+	for (int i = 0; i < nparts; i++)
+	{
+		char	   *condition = psprintf("WHERE ctid OPERATOR(pg_catalog.>=) '(%u,0)'::pg_catalog.tid", i * range);
+
+		if (i < nparts - 1)
+			condition = psprintf("%s AND ctid OPERATOR(pg_catalog.<) '(%u,0)'::pg_catalog.tid", condition, (i + 1) * range);
+		add_task(backup, table, i, select_of(table, condition));
+	}
+}
+
+static const char *
+codec_suffix(const char *compression)
+{
+	const LinkCodec *codec = link_codec_find(compression);
+
+	if (codec == NULL && pg_strcasecmp(compression, "none") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 errmsg("unrecognized compression: \"%s\"", compression)));
+	return codec ? codec->suffix : "";
+}
+
+static int
+by_size(const ListCell *a, const ListCell *b)
+{
+	int64		one = ((LinkInventoryTable *) lfirst(a))->bytes;
+	int64		other = ((LinkInventoryTable *) lfirst(b))->bytes;
+
+	return (one < other) - (one > other);
+}
+
+/* The largest first, so that no process comes to it when all others have ended. */
+static void
+plan_tasks(Backup *backup)
+{
+	List	   *tables = list_copy(backup->tables);
+	ListCell   *lc;
+
+	list_sort(tables, by_size);
+	foreach(lc, tables)
+		add_tasks(backup, lfirst(lc));
+	foreach(lc, backup->tables)
+		backup->manifest.tables = lappend(backup->manifest.tables, &((LinkInventoryTable *) lfirst(lc))->table);
+}
+
+/*
+ * All of it.
+ */
+
+static char *
+utc_time(TimestampTz time)
+{
+	return pstrdup(DatumGetCString(DirectFunctionCall1(timestamp_out, TimestampTzGetDatum(time))));
+}
+
+static void
+describe(Backup *backup)
+{
+	LinkManifest *manifest = &backup->manifest;
+	TimestampTz now = GetCurrentTimestamp();
+
+	manifest->id = now + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+	manifest->started = utc_time(now);
+	manifest->schemas = existing_schemas(backup->args->schemas);
+	manifest->system_identifier = GetSystemIdentifier();
+	manifest->timeline = GetWALInsertionTimeLine();
+	manifest->database_oid = MyDatabaseId;
+	manifest->server_version = PG_VERSION_NUM;
+	link_inventory_database(&manifest->database);
+}
+
+/* Of all processes, by core's inheritance: what is written is read back the same. */
+static int
+pin_settings(void)
+{
+	static const char *const settings[][2] = {
+		{"datestyle", "ISO"},
+		{"intervalstyle", "postgres"},
+		{"extra_float_digits", "3"},
+		{"bytea_output", "hex"},
+		{"xmloption", "content"},
+		{"timezone", "UTC"},
+		{"row_security", "off"},
+		{"search_path", "pg_catalog"},
+		{"statement_timeout", "0"},
+		{"synchronize_seqscans", "off"},
+	};
+	int			level = NewGUCNestLevel();
+
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	return level;
+}
+
+static int64
+back_up(const LinkBackupArgs *args)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link backup", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Backup		backup = {args};
+	const char *snapshot;
+	uint64		rows = 0;
+	uint64		bytes = 0;
+	int			level;
+	ListCell   *lc;
+
+	link_backup_require_alone("BACKUP");
+	link_backup_check_path(args->path);
+	backup.row = link_lookup_name(&args->link, LINK_ACL_WRITE);
+	link_backup_check_link(backup.row);
+	check_rights();
+	backup.suffix = codec_suffix(args->compression);
+	level = pin_settings();
+	describe(&backup);
+	backup.session = link_open(backup.row);
+
+	backup.tables = link_inventory_tables(backup.manifest.schemas);
+	snapshot = ExportSnapshot(GetActiveSnapshot());
+	write_dump(&backup, LINK_DUMP_DEFINITIONS, LINK_DEFINITIONS_OBJECT, snapshot, &backup.manifest.definitions);
+	if (backup.manifest.schemas == NIL && link_inventory_has_large_objects())
+		write_dump(&backup, LINK_DUMP_LARGE_OBJECTS, LINK_LARGE_OBJECTS_OBJECT, snapshot, &backup.manifest.large_objects);
+	plan_tasks(&backup);
+	link_crew_run(backup.row, NULL, backup.tasks, link_backup_processes(args->processes));
+	backup.manifest.sequences = link_inventory_sequences(backup.manifest.schemas);
+	PopActiveSnapshot();
+	backup.manifest.finished = utc_time(GetCurrentTimestamp());
+	link_manifest_write(backup.session, args->path, &backup.manifest);
+	foreach(lc, link_manifest_objects(&backup.manifest))
+	{
+		rows += ((LinkBackupObject *) lfirst(lc))->rows;
+		bytes += ((LinkBackupObject *) lfirst(lc))->bytes;
+	}
+	link_use_moved(rows, bytes);
+	link_close(backup.session);
+	AtEOXact_GUC(true, level);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return backup.manifest.id;
+}
+
+int64
+link_backup(const LinkBackupArgs *args)
+{
+	int64		id = 0;
+
+	LINK_USE_BEGIN(LINK_VERB_BACKUP, args->path);
+	{
+		id = back_up(args);
+	}
+	LINK_USE_END();
+	return id;
+}

@@ -1,0 +1,310 @@
+/*-------------------------------------------------------------------------
+ *
+ * client.c
+ *	  A connection of our own to this server, by libpq.
+ *
+ * Never blocks: it waits on the latch and the socket, so that a cancel comes
+ * through, and the server's part of it ends when the connection is closed.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include <libpq-fe.h>
+
+#include "libpq/libpq.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "postmaster/postmaster.h"
+#include "storage/fd.h"
+#include "storage/latch.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/varlena.h"
+
+#include "backup/client.h"
+#include "errors.h"
+#include "guc.h"
+
+/* Bytes of a COPY that may wait in libpq before we wait for the server to take them. */
+#define COPY_AHEAD (1024 * 1024)
+
+struct LinkClient
+{
+	MemoryContextCallback callback;
+	PGconn	   *connection;
+	bool		reserved;		/* by AcquireExternalFD() */
+	Size		ahead;			/* bytes of a COPY since it last waited */
+};
+
+/* The value in a conninfo string. */
+static void
+append_value(StringInfo to, const char *name, const char *value)
+{
+	appendStringInfo(to, "%s%s='", to->len > 0 ? " " : "", name);
+	for (const char *p = value; *p; p++)
+	{
+		if (*p == '\'' || *p == '\\')
+			appendStringInfoChar(to, '\\');
+		appendStringInfoChar(to, *p);
+	}
+	appendStringInfoChar(to, '\'');
+}
+
+/* The first of unix_socket_directories, or where there is none the loopback. */
+static char *
+own_host(void)
+{
+	List	   *directories;
+	char	   *list = pstrdup(Unix_socket_directories);
+
+	if (SplitDirectoriesString(list, ',', &directories) && directories != NIL)
+		return linitial(directories);
+	return pstrdup("localhost");
+}
+
+char *
+link_client_conninfo(const char *database)
+{
+	StringInfoData conninfo;
+
+	initStringInfo(&conninfo);
+	if (link_backup_conninfo[0] != '\0')
+		appendStringInfoString(&conninfo, link_backup_conninfo);
+	else
+	{
+		append_value(&conninfo, "host", own_host());
+		append_value(&conninfo, "port", psprintf("%d", PostPortNumber));
+	}
+	append_value(&conninfo, "dbname", database);
+	append_value(&conninfo, "client_encoding", GetDatabaseEncodingName());
+	append_value(&conninfo, "application_name", "link backup");
+	return conninfo.data;
+}
+
+const char *
+link_client_conninfo_problem(const char *conninfo)
+{
+	PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+	const char *problem = NULL;
+
+	if (options == NULL)
+		return "It is no connection string.";
+	for (PQconninfoOption *option = options; option->keyword; option++)
+	{
+		if (option->val == NULL)
+			continue;
+		if (strcmp(option->keyword, "password") == 0)
+			problem = "A password is read from a file: use passfile.";
+		else if (strcmp(option->keyword, "dbname") == 0)
+			problem = "The database is that of the command.";
+	}
+	PQconninfoFree(options);
+	return problem;
+}
+
+/* Reset callback: on success, error and abort. */
+static void
+release(void *arg)
+{
+	LinkClient *client = arg;
+
+	PQfinish(client->connection);
+	client->connection = NULL;
+	if (client->reserved)
+		ReleaseExternalFD();
+	client->reserved = false;
+}
+
+static void
+wait_for(LinkClient *client, int events)
+{
+	(void) WaitLatchOrSocket(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | events,
+							 PQsocket(client->connection), -1, link_wait_event("LinkBackupClient"));
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+}
+
+LINK_NORETURN static void
+lost(LinkClient *client)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_CONNECTION_FAILURE),
+			 errmsg("the connection to this server was lost"),
+			 errdetail("%s", link_printable(PQerrorMessage(client->connection),
+											strlen(PQerrorMessage(client->connection))))));
+}
+
+LinkClient *
+link_client_open(const char *conninfo)
+{
+	LinkClient *client = palloc0(sizeof(LinkClient));
+	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+	const char *role = quote_identifier(GetUserNameFromId(GetUserId(), false));
+
+	client->callback.func = release;
+	client->callback.arg = client;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, &client->callback);
+	if (!AcquireExternalFD())
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("too many open files"),
+				 errhint("Raise max_files_per_process, or the limit of the operating system.")));
+	client->reserved = true;
+	client->connection = PQconnectStart(conninfo);
+	while (client->connection && PQstatus(client->connection) != CONNECTION_BAD && status != PGRES_POLLING_OK)
+	{
+		wait_for(client, status == PGRES_POLLING_READING ? WL_SOCKET_READABLE : WL_SOCKET_WRITEABLE);
+		status = PQconnectPoll(client->connection);
+		if (status == PGRES_POLLING_FAILED)
+			break;
+	}
+	if (client->connection == NULL || status != PGRES_POLLING_OK)
+	{
+		const char *message = client->connection ? PQerrorMessage(client->connection) : "out of memory";
+
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNREACHABLE),
+				 errmsg("could not connect to this server: %s", link_printable(message, strlen(message))),
+				 errhint("The user that the server runs as needs to get in as a superuser, over the Unix socket or as link.backup_conninfo says.")));
+	}
+	if (PQsetnonblocking(client->connection, 1) != 0)
+		lost(client);
+	link_client_run(client, psprintf("SET ROLE %s", role));
+	link_client_run(client, "SET search_path = pg_catalog");
+	link_client_run(client, "SET statement_timeout = 0");
+	link_client_run(client, "SET row_security = off");
+	return client;
+}
+
+void
+link_client_close(LinkClient *client)
+{
+	release(client);
+}
+
+/* All that libpq holds goes to the server, which may have something to say meanwhile. */
+static void
+flush_out(LinkClient *client)
+{
+	int			left;
+
+	while ((left = PQflush(client->connection)) > 0)
+	{
+		wait_for(client, WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
+		if (PQconsumeInput(client->connection) == 0)
+			lost(client);
+	}
+	if (left < 0)
+		lost(client);
+	client->ahead = 0;
+}
+
+static PGresult *
+next_result(LinkClient *client)
+{
+	while (PQisBusy(client->connection))
+	{
+		wait_for(client, WL_SOCKET_READABLE);
+		if (PQconsumeInput(client->connection) == 0)
+			lost(client);
+	}
+	return PQgetResult(client->connection);
+}
+
+static char *
+field(const PGresult *result, int code)
+{
+	const char *text = PQresultErrorField(result, code);
+
+	return text ? pstrdup(text) : NULL;
+}
+
+/* The server's error becomes ours. */
+LINK_NORETURN static void
+rethrow(PGresult *result)
+{
+	char	   *sqlstate = field(result, PG_DIAG_SQLSTATE);
+	char	   *message = field(result, PG_DIAG_MESSAGE_PRIMARY);
+	char	   *detail = field(result, PG_DIAG_MESSAGE_DETAIL);
+	char	   *hint = field(result, PG_DIAG_MESSAGE_HINT);
+	char	   *context = field(result, PG_DIAG_CONTEXT);
+
+	PQclear(result);
+	ereport(ERROR,
+			(errcode(sqlstate ? MAKE_SQLSTATE(sqlstate[0], sqlstate[1], sqlstate[2], sqlstate[3], sqlstate[4]) :
+					 ERRCODE_CONNECTION_FAILURE),
+			 errmsg_internal("%s", message ? message : "the connection to this server was lost"),
+			 detail ? errdetail_internal("%s", detail) : 0,
+			 hint ? errhint("%s", hint) : 0,
+			 context ? errcontext("%s", context) : 0));
+}
+
+/* Until the answer to a statement is complete: rows of the last COPY, or 0. */
+static uint64
+finish(LinkClient *client)
+{
+	PGresult   *failure = NULL;
+	PGresult   *result;
+	uint64		rows = 0;
+
+	while ((result = next_result(client)) != NULL)
+	{
+		ExecStatusType status = PQresultStatus(result);
+
+		if (status == PGRES_COMMAND_OK)
+			rows = strtou64(PQcmdTuples(result), NULL, 10);
+		if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || failure)
+			PQclear(result);
+		else
+			failure = result;
+	}
+	if (failure)
+		rethrow(failure);
+	return rows;
+}
+
+void
+link_client_run(LinkClient *client, const char *sql)
+{
+	if (PQsendQuery(client->connection, sql) == 0)
+		lost(client);
+	flush_out(client);
+	(void) finish(client);
+}
+
+void
+link_client_copy_begin(LinkClient *client, const char *sql)
+{
+	PGresult   *result;
+
+	if (PQsendQuery(client->connection, sql) == 0)
+		lost(client);
+	flush_out(client);
+	result = next_result(client);
+	if (result == NULL)
+		lost(client);
+	if (PQresultStatus(result) != PGRES_COPY_IN)
+		rethrow(result);
+	PQclear(result);
+}
+
+void
+link_client_copy(LinkClient *client, const char *data, Size size)
+{
+	if (PQputCopyData(client->connection, data, (int) size) <= 0)
+		lost(client);
+	client->ahead += size;
+	if (client->ahead >= COPY_AHEAD)
+		flush_out(client);
+}
+
+uint64
+link_client_copy_end(LinkClient *client)
+{
+	flush_out(client);
+	if (PQputCopyEnd(client->connection, NULL) <= 0)
+		lost(client);
+	flush_out(client);
+	return finish(client);
+}

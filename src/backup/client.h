@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * client.h
+ *	  A connection of our own to this server: statements that a function cannot
+ *	  run, and those in another database.
+ *
+ * Over its Unix socket as the user that the server runs as, or as
+ * link.backup_conninfo has it; each session then has the rights of the current
+ * user, by SET ROLE.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_CLIENT_H
+#define LINK_CLIENT_H
+
+#include "postgres.h"
+
+typedef struct LinkClient LinkClient;
+
+/* What libpq, and so pg_dump, takes: of the database 'database' of this server. */
+extern char *link_client_conninfo(const char *database);
+
+/* Throws for a value that link.backup_conninfo may not have: what is wrong with it, or NULL. */
+extern const char *link_client_conninfo_problem(const char *conninfo);
+
+/* Belongs to the current memory context, with which it is closed.  08001 if it cannot be made. */
+extern LinkClient *link_client_open(const char *conninfo);
+extern void link_client_close(LinkClient *client);
+
+/* One statement, whose rows nobody wants.  Its error is thrown as it is. */
+extern void link_client_run(LinkClient *client, const char *sql);
+
+/* COPY ... FROM STDIN: begin, bytes, end, which gives the number of rows. */
+extern void link_client_copy_begin(LinkClient *client, const char *sql);
+extern void link_client_copy(LinkClient *client, const char *data, Size size);
+extern uint64 link_client_copy_end(LinkClient *client);
+
+#endif							/* LINK_CLIENT_H */

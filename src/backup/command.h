@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * command.h
+ *	  What BACKUP, RESTORE and their kin have in common before they begin.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_BACKUP_COMMAND_H
+#define LINK_BACKUP_COMMAND_H
+
+#include "postgres.h"
+
+#include "catalog/links.h"
+#include "provider/provider.h"
+
+/*
+ * 25001 within a transaction block, a subtransaction or a function that has
+ * written: another process of the same command would wait for what it has locked.
+ */
+extern void link_backup_require_alone(const char *command);
+
+/* 22023 for one that cannot be a folder. */
+extern void link_backup_check_path(const char *path);
+
+/* 0A000 for a link to streams. */
+extern void link_backup_check_link(const LinkRow *row);
+
+/* What was asked for, or -1: as many as core takes for its maintenance, the leader among them. */
+extern int	link_backup_processes(int wanted);
+
+/* Restore it into a database that is dropped at once. */
+extern void link_restore_for_proof(const LinkName *link, const char *path, int64 id, int processes);
+
+#endif							/* LINK_BACKUP_COMMAND_H */

@@ -1,0 +1,285 @@
+/*-------------------------------------------------------------------------
+ *
+ * crew.c
+ *	  Several processes that do the tasks of a backup or a restore.
+ *
+ * The tasks lie in shared memory as texts, and the next one's number in an atomic
+ * counter.  No secret is there: each process opens the link by itself.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/parallel.h"
+#include "access/xact.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "port/atomics.h"
+#include "storage/ipc.h"
+#include "utils/memutils.h"
+
+#include "backup/client.h"
+#include "backup/crew.h"
+#include "catalog/privileges.h"
+#include "codec/codec.h"
+#include "errors.h"
+#include "provider/journal.h"
+#include "provider/provider.h"
+#include "transfer/source.h"
+#include "transfer/transfer.h"
+
+#define KEY_SHARED UINT64CONST(0xB000000000000101)
+#define KEY_TASKS UINT64CONST(0xB000000000000102)
+
+/* Bytes that are read at a time, and sent on. */
+#define COPY_BYTES (256 * 1024)
+
+typedef struct TaskResult
+{
+	uint64		rows;
+	uint64		bytes;
+	uint8		sha256[LINK_DIGEST_LENGTH];
+} TaskResult;
+
+typedef struct Shared
+{
+	pg_atomic_uint32 next;		/* task */
+	int64		link_id;
+	bool		writes;
+	char		owner[LINK_JOURNAL_OWNER_SIZE];
+	char		database[NAMEDATALEN];	/* empty: none */
+	int			ntasks;
+	TaskResult		results[FLEXIBLE_ARRAY_MEMBER];
+} Shared;
+
+/* As it lies in shared memory: this, and the two texts. */
+typedef struct Packed
+{
+	LinkTaskKind kind;
+	uint64		bytes;
+	uint8		sha256[LINK_DIGEST_LENGTH];
+	uint32		path;			/* where its text begins, from the beginning of all */
+	uint32		sql;
+	uint32		compression;
+} Packed;
+
+extern PGDLLEXPORT void link_crew_worker_main(dsm_segment *segment, shm_toc *toc);
+
+/*
+ * One task.
+ */
+
+static DefElem *
+option(const char *name, const char *value)
+{
+	return makeDefElem(pstrdup(name), (Node *) makeString(pstrdup(value)), -1);
+}
+
+static void
+export_rows(LinkSession *session, const char *path, const char *sql, const char *compression, TaskResult *result)
+{
+	LinkDigest *digest = link_digest_begin();
+	LinkObjectResult *written = link_export_opened(session, sql, path,
+												   list_make3(option("format", "text"), option("compression", compression),
+															  option("encoding", GetDatabaseEncodingName())), digest);
+
+	link_digest_end(digest, result->sha256);
+	result->rows = written->rows;
+	result->bytes = written->bytes;
+}
+
+/* All of the object, which has to be what it was; 'client' NULL: for nobody. */
+static void
+read_rows(LinkSession *session, const char *path, const char *sql, const Packed *task, LinkClient *client)
+{
+	LinkObject	object = {.path = unconstify(char *, path),.size = (int64) task->bytes,.sha256 = task->sha256};
+	LinkSource *source = link_source_begin(session, &object);
+	char	   *buffer = palloc(COPY_BYTES);
+	Size		got;
+
+	link_source_await(source);
+	if (client)
+	{
+		const LinkCodec *codec = link_codec_of_path(path);
+
+		if (codec)
+			link_source_decompress(source, codec);
+		link_client_copy_begin(client, sql);
+	}
+	while ((got = link_source_read(source, buffer, COPY_BYTES)) > 0)
+		if (client)
+			link_client_copy(client, buffer, got);
+	link_source_close(source);
+	if (client)
+		(void) link_client_copy_end(client);
+	pfree(buffer);
+}
+
+/* Says of which object an error is that does not name it. */
+static void
+context_of_task(void *arg)
+{
+	errcontext("backup object \"%s\"", (const char *) arg);
+}
+
+static void
+take_tasks(Shared *shared, const char *tasks, LinkSession *session)
+{
+	const Packed *packed = (const Packed *) tasks;
+	LinkClient *client = shared->database[0] != '\0' ? link_client_open(link_client_conninfo(shared->database)) : NULL;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link backup task", ALLOCSET_DEFAULT_SIZES);
+	uint32		n;
+
+	while ((n = pg_atomic_fetch_add_u32(&shared->next, 1)) < (uint32) shared->ntasks)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(context);
+		const Packed *task = &packed[n];
+		const char *path = tasks + task->path;
+		ErrorContextCallback callback = {error_context_stack, context_of_task, unconstify(char *, path)};
+
+		CHECK_FOR_INTERRUPTS();
+		error_context_stack = &callback;
+		if (task->kind == LINK_TASK_EXPORT)
+			export_rows(session, path, tasks + task->sql, tasks + task->compression, &shared->results[n]);
+		else
+			read_rows(session, path, tasks + task->sql, task, task->kind == LINK_TASK_LOAD ? client : NULL);
+		error_context_stack = callback.previous;
+		MemoryContextSwitchTo(caller);
+		MemoryContextReset(context);
+	}
+	if (client)
+		link_client_close(client);
+	MemoryContextDelete(context);
+}
+
+/*
+ * The workers.
+ */
+
+void
+link_crew_worker_main(dsm_segment *segment, shm_toc *toc)
+{
+	Shared	   *shared = shm_toc_lookup(toc, KEY_SHARED, false);
+	const char *tasks = shm_toc_lookup(toc, KEY_TASKS, false);
+	LinkSession *session;
+
+	link_journal_write_for(shared->owner);
+	session = link_open(link_lookup_id(shared->link_id, shared->writes ? LINK_ACL_WRITE : LINK_ACL_READ));
+	take_tasks(shared, tasks, session);
+	link_close(session);
+}
+
+/*
+ * The leader.
+ */
+
+static StringInfoData
+pack(List *tasks)
+{
+	StringInfoData packed;
+	Size		size = list_length(tasks) * sizeof(Packed);
+
+	initStringInfo(&packed);
+	enlargeStringInfo(&packed, size);
+	memset(packed.data, 0, size);
+	packed.len = size;
+	for (int i = 0; i < list_length(tasks); i++)
+	{
+		LinkTask   *task = list_nth(tasks, i);
+		Packed		one = {task->kind};
+
+		if (task->kind != LINK_TASK_EXPORT)
+		{
+			one.bytes = task->object->bytes;
+			memcpy(one.sha256, task->object->sha256, LINK_DIGEST_LENGTH);
+		}
+		one.path = packed.len;
+		appendBinaryStringInfo(&packed, task->path, strlen(task->path) + 1);
+		one.sql = packed.len;
+		appendBinaryStringInfo(&packed, task->sql, strlen(task->sql) + 1);
+		one.compression = packed.len;
+		if (task->compression)
+			appendBinaryStringInfo(&packed, task->compression, strlen(task->compression) + 1);
+		memcpy(packed.data + i * sizeof(Packed), &one, sizeof(one));
+	}
+	return packed;
+}
+
+static void
+take_results(const Shared *shared, List *tasks)
+{
+	for (int i = 0; i < list_length(tasks); i++)
+	{
+		LinkTask   *task = list_nth(tasks, i);
+		const TaskResult *result = &shared->results[i];
+
+		if (task->kind != LINK_TASK_EXPORT)
+			continue;
+		task->object->rows = result->rows;
+		task->object->bytes = result->bytes;
+		memcpy(task->object->sha256, result->sha256, LINK_DIGEST_LENGTH);
+	}
+}
+
+static Shared *
+share(ParallelContext *context, const LinkRow *row, const char *database, List *tasks, const StringInfoData *packed)
+{
+	Shared	   *shared = shm_toc_allocate(context->toc, offsetof(Shared, results) + list_length(tasks) * sizeof(TaskResult));
+	char	   *copy = shm_toc_allocate(context->toc, packed->len);
+
+	memset(shared, 0, offsetof(Shared, results) + list_length(tasks) * sizeof(TaskResult));
+	pg_atomic_init_u32(&shared->next, 0);
+	shared->link_id = row->id;
+	shared->writes = ((LinkTask *) linitial(tasks))->kind == LINK_TASK_EXPORT;
+	strlcpy(shared->owner, link_journal_owner(), sizeof(shared->owner));
+	strlcpy(shared->database, database ? database : "", sizeof(shared->database));
+	shared->ntasks = list_length(tasks);
+	memcpy(copy, packed->data, packed->len);
+	shm_toc_insert(context->toc, KEY_SHARED, shared);
+	shm_toc_insert(context->toc, KEY_TASKS, copy);
+	return shared;
+}
+
+void
+link_crew_run(const LinkRow *row, const char *database, List *tasks, int processes)
+{
+	int			workers = Min(processes, list_length(tasks)) - 1;
+	StringInfoData packed = pack(tasks);
+	LinkSession *session;
+	ParallelContext *volatile context = NULL;
+
+	if (tasks == NIL)
+		return;
+	session = link_open(row);
+	link_reap_first(session);
+	EnterParallelMode();
+	context = CreateParallelContext("link", "link_crew_worker_main", Max(workers, 0));
+	shm_toc_estimate_chunk(&context->estimator, offsetof(Shared, results) + list_length(tasks) * sizeof(TaskResult));
+	shm_toc_estimate_chunk(&context->estimator, packed.len);
+	shm_toc_estimate_keys(&context->estimator, 2);
+	InitializeParallelDSM(context);
+	PG_TRY();
+	{
+		Shared	   *shared = share(context, row, database, tasks, &packed);
+		const char *copy = shm_toc_lookup(context->toc, KEY_TASKS, false);
+
+		LaunchParallelWorkers(context);
+		take_tasks(shared, copy, session);
+		WaitForParallelWorkersToFinish(context);
+		take_results(shared, tasks);
+	}
+	PG_CATCH();
+	{
+		HOLD_INTERRUPTS();
+		DestroyParallelContext(context);
+		ExitParallelMode();
+		RESUME_INTERRUPTS();
+		link_journal_leave_strays(0);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	DestroyParallelContext(context);
+	ExitParallelMode();
+	link_close(session);
+}

@@ -1,0 +1,253 @@
+/*-------------------------------------------------------------------------
+ *
+ * inventory.c
+ *	  What there is to back up.
+ *
+ * Asked of the catalogs by SQL, every name of it qualified.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+
+#include "backup/inventory.h"
+#include "errors.h"
+
+/* Times that locks are taken until nothing has changed meanwhile. */
+#define LOCK_TRIES 10
+
+/* Of what is no extension's own, or what an extension has registered for pg_dump. */
+#define NOT_OF_EXTENSION \
+	"(e.oid IS NOT NULL OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend d " \
+	"WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass " \
+	"AND d.objid OPERATOR(pg_catalog.=) c.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'))"
+#define CONFIG_OF_EXTENSION \
+	"LEFT JOIN (SELECT u.oid, u.condition FROM pg_catalog.pg_extension x, " \
+	"LATERAL ROWS FROM (pg_catalog.unnest(x.extconfig), pg_catalog.unnest(x.extcondition)) AS u(oid, condition)) e " \
+	"ON e.oid OPERATOR(pg_catalog.=) c.oid "
+#define OF_USERS \
+	"n.nspname OPERATOR(pg_catalog.!~) '^pg_' AND n.nspname OPERATOR(pg_catalog.<>) 'information_schema' " \
+	"AND ($1 IS NULL OR n.nspname OPERATOR(pg_catalog.=) ANY ($1)) "
+
+static char *
+column(uint64 row, int number)
+{
+	return SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number);
+}
+
+/* Rows of a query about the objects of a schema, or of all. */
+static void
+query(const char *sql, List *schemas)
+{
+	Oid			types[] = {NAMEARRAYOID};
+	ArrayBuildState *names = initArrayResult(NAMEOID, CurrentMemoryContext, false);
+	Datum		values[1];
+	ListCell   *lc;
+
+	foreach(lc, schemas)
+		names = accumArrayResult(names, DirectFunctionCall1(namein, CStringGetDatum(lfirst(lc))), false, NAMEOID,
+								 CurrentMemoryContext);
+	values[0] = makeArrayResult(names, CurrentMemoryContext);
+
+	if (SPI_execute_with_args(sql, 1, types, values, schemas ? NULL : "n", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the catalogs");
+}
+
+static LinkInventoryTable *
+make_table(uint64 row)
+{
+	LinkInventoryTable *one = palloc0(sizeof(LinkInventoryTable));
+
+	one->table.oid = (Oid) strtoul(column(row, 1), NULL, 10);
+	one->table.name = column(row, 2);
+	one->plain_name = column(row, 3);
+	one->table.columns = column(row, 4);
+	one->condition = column(row, 5);
+	one->bytes = strtoi64(column(row, 6), NULL, 10);
+	one->has_pages = strcmp(column(row, 7), "heap") == 0;
+	one->table.file = (Oid) strtoul(column(row, 8), NULL, 10);
+	one->table.blocks = (BlockNumber) (one->bytes / BLCKSZ);
+	one->persistence = column(row, 9)[0];
+	one->table.fingerprint = column(row, 10);
+	return one;
+}
+
+static List *
+read_tables(List *schemas, MemoryContext context)
+{
+	static const char sql[] =
+		"SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), "
+		"pg_catalog.format('%s.%s', n.nspname, c.relname), "
+		"COALESCE((SELECT '(' || pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')' "
+		"FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 "
+		"AND NOT a.attisdropped AND a.attgenerated OPERATOR(pg_catalog.=) ''), ''), "
+		"COALESCE(e.condition, ''), pg_catalog.pg_relation_size(c.oid), m.amname, "
+		"pg_catalog.pg_relation_filenode(c.oid), c.relpersistence, "
+		/* what a value on disk means, beside its bytes */
+		"(SELECT pg_catalog.md5(COALESCE(pg_catalog.string_agg(ROW(a.attnum, a.attname, a.atttypid, a.atttypmod, "
+		"a.attcollation, a.atthasmissing, a.attmissingval::pg_catalog.text, a.attisdropped, a.attgenerated)::pg_catalog.text, ',' ORDER BY a.attnum), '') "
+		"|| COALESCE(e.condition, '')) "
+		"FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0) "
+		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
+		"LEFT JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam " CONFIG_OF_EXTENSION
+		"WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND c.relpersistence OPERATOR(pg_catalog.<>) 't' AND " OF_USERS
+		"AND " NOT_OF_EXTENSION " ORDER BY c.oid";
+	List	   *tables = NIL;
+
+	SPI_connect();
+	query(sql, schemas);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		MemoryContext caller = MemoryContextSwitchTo(context);
+
+		tables = lappend(tables, make_table(i));
+		MemoryContextSwitchTo(caller);
+	}
+	SPI_finish();
+	return tables;
+}
+
+static bool
+same_tables(List *a, List *b)
+{
+	ListCell   *la;
+	ListCell   *lb;
+
+	if (list_length(a) != list_length(b))
+		return false;
+	forboth(la, a, lb, b)
+	{
+		LinkBackupTable *one = &((LinkInventoryTable *) lfirst(la))->table;
+		LinkBackupTable *other = &((LinkInventoryTable *) lfirst(lb))->table;
+
+		if (one->oid != other->oid || one->file != other->file || strcmp(one->name, other->name) != 0 ||
+			strcmp(one->fingerprint, other->fingerprint) != 0)
+			return false;
+	}
+	return true;
+}
+
+List *
+link_inventory_tables(List *schemas)
+{
+	List	   *tables;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	tables = read_tables(schemas, CurrentMemoryContext);
+	for (int i = 0; i < LOCK_TRIES; i++)
+	{
+		List	   *seen = tables;
+		ListCell   *lc;
+
+		foreach(lc, tables)
+			LockRelationOid(((LinkInventoryTable *) lfirst(lc))->table.oid, AccessShareLock);
+		PopActiveSnapshot();
+		PushActiveSnapshot(GetTransactionSnapshot());
+		tables = read_tables(schemas, CurrentMemoryContext);
+		if (same_tables(seen, tables))
+			return tables;
+		if (IsolationUsesXactSnapshot())
+			break;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("tables are being created or altered while the backup begins"),
+			 errhint("Try again when they are not.")));
+}
+
+List *
+link_inventory_sequences(List *schemas)
+{
+	static const char sql[] =
+		"SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c "
+		"JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace " CONFIG_OF_EXTENSION
+		"WHERE c.relkind OPERATOR(pg_catalog.=) 'S' AND c.relpersistence OPERATOR(pg_catalog.<>) 't' AND " OF_USERS
+		"AND " NOT_OF_EXTENSION " ORDER BY c.oid";
+	MemoryContext caller = CurrentMemoryContext;
+	List	   *sequences = NIL;
+	ListCell   *lc;
+
+	SPI_connect();
+	query(sql, schemas);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+		LinkBackupSequence *sequence = palloc0(sizeof(LinkBackupSequence));
+
+		sequence->name = column(i, 1);
+		sequences = lappend(sequences, sequence);
+		MemoryContextSwitchTo(spi);
+	}
+	foreach(lc, sequences)
+	{
+		LinkBackupSequence *sequence = lfirst(lc);
+
+		if (SPI_execute(psprintf("SELECT last_value, is_called FROM %s", sequence->name), true, 1) != SPI_OK_SELECT ||
+			SPI_processed != 1)
+			elog(ERROR, "could not read sequence %s", sequence->name);
+		sequence->last_value = strtoi64(column(0, 1), NULL, 10);
+		sequence->is_called = column(0, 2)[0] == 't';
+	}
+	SPI_finish();
+	return sequences;
+}
+
+bool
+link_inventory_has_large_objects(void)
+{
+	bool		any;
+
+	SPI_connect();
+	if (SPI_execute("SELECT FROM pg_catalog.pg_largeobject_metadata LIMIT 1", true, 1) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the catalogs");
+	any = SPI_processed > 0;
+	SPI_finish();
+	return any;
+}
+
+static char *
+text_member(HeapTuple tuple, TupleDesc desc, const char *name)
+{
+	int			number = SPI_fnumber(desc, name);
+
+	return number > 0 ? SPI_getvalue(tuple, desc, number) : NULL;
+}
+
+/* The columns of pg_database are others in each version: take those that there are. */
+void
+link_inventory_database(LinkBackupDatabase *database)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	HeapTuple	tuple;
+	TupleDesc	desc;
+	MemoryContext spi;
+
+	SPI_connect();
+	if (SPI_execute("SELECT * FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()",
+					true, 1) != SPI_OK_SELECT || SPI_processed != 1)
+		elog(ERROR, "could not read the catalogs");
+	tuple = SPI_tuptable->vals[0];
+	desc = SPI_tuptable->tupdesc;
+	spi = MemoryContextSwitchTo(caller);
+	database->name = text_member(tuple, desc, "datname");
+	database->owner = GetUserNameFromId((Oid) strtoul(text_member(tuple, desc, "datdba"), NULL, 10), false);
+	database->encoding = pstrdup(GetDatabaseEncodingName());
+	database->collate = text_member(tuple, desc, "datcollate");
+	database->ctype = text_member(tuple, desc, "datctype");
+	database->provider = text_member(tuple, desc, "datlocprovider");
+	database->locale = text_member(tuple, desc, "datlocale");
+	if (database->locale == NULL)
+		database->locale = text_member(tuple, desc, "daticulocale");
+	database->icu_rules = text_member(tuple, desc, "daticurules");
+	MemoryContextSwitchTo(spi);
+	SPI_finish();
+}

@@ -1,0 +1,419 @@
+/*-------------------------------------------------------------------------
+ *
+ * restore.c
+ *	  RESTORE: a database from a backup of a link.
+ *
+ * It is made under a name of its own, "link_restore_<number>", filled, and renamed
+ * at last: so nothing half-made ever has the name that was asked for.  Whoever
+ * restores holds a lock of that number; a database of such a name whose lock is
+ * free was left by a server that went down, and is dropped by the next one.
+ *
+ * All of it is done by other sessions of this server (client.h), as superuser
+ * (SECURITY 29); this one reads the link.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "catalog/pg_database.h"
+#include "commands/dbcommands.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "storage/fd.h"
+#include "storage/lock.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+#include "backup/backup.h"
+#include "backup/client.h"
+#include "backup/command.h"
+#include "backup/crew.h"
+#include "backup/dump.h"
+#include "backup/manifest.h"
+#include "catalog/privileges.h"
+#include "catalog/use.h"
+#include "errors.h"
+#include "transfer/source.h"
+
+#define TEMPORARY_PREFIX "link_restore_"
+
+/* Class of our locks; see process.c for the others. */
+#define RESTORE_SUBID 32763
+
+/* Bytes that are read at a time. */
+#define COPY_BYTES (256 * 1024)
+
+typedef struct Restore
+{
+	const char *path;
+	LinkRow    *row;
+	LinkSession *session;
+	LinkManifest *manifest;
+	LinkClient *client;			/* in this database */
+	char	   *temporary;		/* name of the database that is being made */
+	int			processes;
+} Restore;
+
+/*
+ * Names.
+ */
+
+static bool
+lock_number(uint32 number)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, InvalidOid, number, 0, RESTORE_SUBID);
+	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+static char *
+new_temporary_name(void)
+{
+	uint32		number;
+
+	do
+	{
+		if (!pg_strong_random(&number, sizeof(number)))
+			elog(ERROR, "could not generate a random number");
+	} while (OidIsValid(get_database_oid(psprintf(TEMPORARY_PREFIX "%u", number), true)) || !lock_number(number));
+	return psprintf(TEMPORARY_PREFIX "%u", number);
+}
+
+static void
+drop_database(LinkClient *client, const char *name)
+{
+	link_client_run(client, psprintf("DROP DATABASE IF EXISTS %s WITH (FORCE)", quote_identifier(name)));
+}
+
+/* Those of a server that went down. */
+static void
+drop_leftovers(LinkClient *client)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	List	   *names = NIL;
+	ListCell   *lc;
+
+	SPI_connect();
+	if (SPI_execute("SELECT d.datname FROM pg_catalog.pg_database d "
+					"WHERE d.datname OPERATOR(pg_catalog.~) '^" TEMPORARY_PREFIX "[0-9]+$'", true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the catalogs");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+
+		names = lappend(names, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
+		MemoryContextSwitchTo(spi);
+	}
+	SPI_finish();
+	foreach(lc, names)
+	{
+		const char *name = lfirst(lc);
+
+		if (lock_number((uint32) strtoul(name + strlen(TEMPORARY_PREFIX), NULL, 10)))
+			drop_database(client, name);
+	}
+}
+
+/*
+ * The database.
+ */
+
+static void
+append_option(StringInfo sql, const char *name, const char *value)
+{
+	if (value)
+		appendStringInfo(sql, " %s %s", name, quote_literal_cstr(value));
+}
+
+static void
+create_database(Restore *restore)
+{
+	const LinkBackupDatabase *database = &restore->manifest->database;
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE DATABASE %s TEMPLATE template0", restore->temporary);
+	append_option(&sql, "ENCODING", database->encoding);
+	append_option(&sql, "LC_COLLATE", database->collate);
+	append_option(&sql, "LC_CTYPE", database->ctype);
+	if (database->provider[0] == 'i')
+	{
+		appendStringInfoString(&sql, " LOCALE_PROVIDER icu");
+		append_option(&sql, "ICU_LOCALE", database->locale);
+		append_option(&sql, "ICU_RULES", database->icu_rules);
+	}
+	else if (database->provider[0] == 'b')
+	{
+		appendStringInfoString(&sql, " LOCALE_PROVIDER builtin");
+		append_option(&sql, "BUILTIN_LOCALE", database->locale);
+	}
+	else
+		appendStringInfoString(&sql, " LOCALE_PROVIDER libc");
+	if (OidIsValid(get_role_oid(database->owner, true)))
+		appendStringInfo(&sql, " OWNER %s", quote_identifier(database->owner));
+	else
+		ereport(WARNING,
+				(errmsg("role \"%s\" does not exist: the database will be owned by the current user", database->owner)));
+	link_client_run(restore->client, sql.data);
+}
+
+/* An archive, verified before anything is made of it. */
+static File
+fetch_archive(Restore *restore, const LinkBackupObject *archive)
+{
+	File		file = OpenTemporaryFile(false);
+	LinkObject	object = {.path = link_backup_path(restore->path, archive->path),.size = (int64) archive->bytes,.sha256 = archive->sha256};
+	LinkSource *source = link_source_begin(restore->session, &object);
+	char	   *buffer = palloc(COPY_BYTES);
+	off_t		at = 0;
+	Size		got;
+
+	link_source_await(source);
+	while ((got = link_source_read(source, buffer, COPY_BYTES)) > 0)
+	{
+		if (FileWrite(file, buffer, got, at, WAIT_EVENT_BUFFILE_WRITE) != (int) got)
+			ereport(ERROR,
+					(errcode_for_file_access(),
+					 errmsg("could not write to a temporary file: %m")));
+		at += got;
+	}
+	link_source_close(source);
+	pfree(buffer);
+	return file;
+}
+
+static void
+restore_archive(Restore *restore, File archive, const char *section)
+{
+	int			fd = FileGetRawDesc(archive);
+
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read a temporary file: %m")));
+	link_undump(fd, section, restore->temporary, strcmp(section, "post-data") == 0 ? restore->processes : 1);
+}
+
+static int
+by_size(const ListCell *a, const ListCell *b)
+{
+	uint64		one = ((LinkTask *) lfirst(a))->object->bytes;
+	uint64		other = ((LinkTask *) lfirst(b))->object->bytes;
+
+	return (one < other) - (one > other);
+}
+
+static void
+load_tables(Restore *restore)
+{
+	List	   *tasks = NIL;
+	ListCell   *lc;
+
+	foreach(lc, restore->manifest->tables)
+	{
+		LinkBackupTable *table = lfirst(lc);
+		ListCell   *part;
+
+		foreach(part, table->parts)
+		{
+			LinkTask   *task = palloc0(sizeof(LinkTask));
+
+			task->kind = LINK_TASK_LOAD;
+			task->object = lfirst(part);
+			task->path = link_backup_path(restore->path, task->object->path);
+			task->sql = psprintf("COPY %s %s FROM STDIN", table->name, table->columns);
+			tasks = lappend(tasks, task);
+		}
+	}
+	list_sort(tasks, by_size);
+	link_crew_run(restore->row, restore->temporary, tasks, restore->processes);
+}
+
+static void
+set_sequences(Restore *restore, LinkClient *client)
+{
+	ListCell   *lc;
+
+	foreach(lc, restore->manifest->sequences)
+	{
+		LinkBackupSequence *sequence = lfirst(lc);
+
+		link_client_run(client, psprintf("SELECT pg_catalog.setval(%s::pg_catalog.regclass, " INT64_FORMAT ", %s)",
+										 quote_literal_cstr(sequence->name), sequence->last_value,
+										 sequence->is_called ? "true" : "false"));
+	}
+}
+
+static void
+fill_database(Restore *restore)
+{
+	const LinkManifest *manifest = restore->manifest;
+	File		definitions = fetch_archive(restore, &manifest->definitions);
+	LinkClient *client;
+
+	restore_archive(restore, definitions, "pre-data");
+	load_tables(restore);
+	client = link_client_open(link_client_conninfo(restore->temporary));
+	set_sequences(restore, client);
+	if (manifest->large_objects.path)
+	{
+		File		large_objects = fetch_archive(restore, &manifest->large_objects);
+
+		restore_archive(restore, large_objects, "data");
+		FileClose(large_objects);
+	}
+	restore_archive(restore, definitions, "post-data");
+	FileClose(definitions);
+	link_client_run(client, "ANALYZE");
+	link_client_close(client);
+}
+
+/*
+ * The command.
+ */
+
+static void
+check_manifest(const LinkManifest *manifest)
+{
+	if (manifest->server_version / 10000 > PG_VERSION_NUM / 10000)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNSUPPORTED),
+				 errmsg("the backup is of PostgreSQL %d, which is newer than this server",
+						manifest->server_version / 10000)));
+	if (manifest->schemas)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_UNSUPPORTED),
+				 errmsg("the backup is that of schemas, not of a database")));
+}
+
+static void
+begin(Restore *restore, const char *command, const LinkName *link, const char *path, int64 *id, int processes)
+{
+	memset(restore, 0, sizeof(*restore));
+	link_backup_require_alone(command);
+	link_backup_check_path(path);
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+				 errmsg("permission denied to restore a database"),
+				 errdetail("Only superusers may do so, since a backup is code.")));
+	restore->path = path;
+	restore->processes = link_backup_processes(processes);
+	restore->row = link_lookup_name(link, LINK_ACL_READ);
+	link_backup_check_link(restore->row);
+	restore->session = link_open(restore->row);
+	*id = link_backup_find(restore->session, path, *id);
+	restore->manifest = link_manifest_read(restore->session, path, *id);
+	check_manifest(restore->manifest);
+	restore->client = link_client_open(link_client_conninfo(get_database_name(MyDatabaseId)));
+	drop_leftovers(restore->client);
+	restore->temporary = new_temporary_name();
+}
+
+/* Drop it, whatever else goes wrong: from PG_CATCH. */
+static void
+clean_up(Restore *restore)
+{
+	MemoryContext caller = CurrentMemoryContext;
+
+	PG_TRY();
+	{
+		LinkClient *client = link_client_open(link_client_conninfo(get_database_name(MyDatabaseId)));
+
+		drop_database(client, restore->temporary);
+		link_client_close(client);
+	}
+	PG_CATCH();
+	{
+		/* the next RESTORE drops it */
+		MemoryContextSwitchTo(caller);
+		FlushErrorState();
+	}
+	PG_END_TRY();
+}
+
+/* 'name' NULL: it is not to stay. */
+static void
+make_database(Restore *restore, const char *name, bool keep_partial)
+{
+	PG_TRY();
+	{
+		create_database(restore);
+		fill_database(restore);
+		if (name)
+			link_client_run(restore->client, psprintf("ALTER DATABASE %s RENAME TO %s", restore->temporary,
+													  quote_identifier(name)));
+		else
+			drop_database(restore->client, restore->temporary);
+	}
+	PG_CATCH();
+	{
+		MemoryContext context = MemoryContextSwitchTo(TopTransactionContext);
+		ErrorData  *error = CopyErrorData();
+
+		FlushErrorState();
+		MemoryContextSwitchTo(context);
+		if (keep_partial)
+			ereport(NOTICE,
+					(errmsg("what could be restored is in database \"%s\"", restore->temporary)));
+		else
+			clean_up(restore);
+		ReThrowError(error);
+	}
+	PG_END_TRY();
+}
+
+static int64
+restore_all(const LinkRestoreArgs *args)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link restore", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(context);
+	Restore		restore;
+	int64		id = args->id;
+	const char *name;
+	uint64		bytes = 0;
+	ListCell   *lc;
+
+	begin(&restore, "RESTORE", &args->link, args->path, &id, args->processes);
+	name = args->name ? args->name : restore.manifest->database.name;
+	if (OidIsValid(get_database_oid(name, true)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_DATABASE),
+				 errmsg("database \"%s\" already exists", name),
+				 errhint("Give another name: RESTORE DATABASE ... AS new_name.")));
+	make_database(&restore, name, args->keep_partial);
+	foreach(lc, link_manifest_objects(restore.manifest))
+		bytes += ((LinkBackupObject *) lfirst(lc))->bytes;
+	link_use_moved(0, bytes);
+	link_client_close(restore.client);
+	link_close(restore.session);
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(context);
+	return id;
+}
+
+int64
+link_restore(const LinkRestoreArgs *args)
+{
+	int64		id = 0;
+
+	LINK_USE_BEGIN(LINK_VERB_RESTORE, args->path);
+	{
+		id = restore_all(args);
+	}
+	LINK_USE_END();
+	return id;
+}
+
+void
+link_restore_for_proof(const LinkName *link, const char *path, int64 id, int processes)
+{
+	Restore		restore;
+
+	begin(&restore, "link.verify_backup", link, path, &id, processes);
+	make_database(&restore, NULL, false);
+	link_client_close(restore.client);
+	link_close(restore.session);
+}
