@@ -97,6 +97,13 @@ link_wait_event(const char *name)
 #endif
 }
 
+/* ANALYZE and VACUUM of a list of VacuumRelation, within the caller's transaction. */
+#if PG_VERSION_NUM >= 160000
+#define link_vacuum(relations, params) vacuum(relations, params, NULL, CurrentMemoryContext, false)
+#else
+#define link_vacuum(relations, params) vacuum(relations, params, NULL, false)
+#endif
+
 /* What COPY FROM can do with rows that it cannot read. */
 #define LINK_COPY_HAS_ON_ERROR (PG_VERSION_NUM >= 170000)
 #define LINK_COPY_HAS_REJECT_LIMIT (PG_VERSION_NUM >= 180000)

@@ -302,7 +302,7 @@ back_up(const LinkBackupArgs *args)
 	if (backup.manifest.schemas == NIL && link_inventory_has_large_objects())
 		write_dump(&backup, LINK_DUMP_LARGE_OBJECTS, LINK_LARGE_OBJECTS_OBJECT, snapshot, &backup.manifest.large_objects);
 	plan_tasks(&backup);
-	link_crew_run(backup.row, NULL, backup.tasks, link_backup_processes(args->processes));
+	link_crew_run(backup.row, backup.tasks, link_backup_processes(args->processes));
 	backup.manifest.sequences = link_inventory_sequences(backup.manifest.schemas);
 	PopActiveSnapshot();
 	backup.manifest.finished = utc_time(GetCurrentTimestamp());

@@ -26,15 +26,12 @@
 #include "errors.h"
 #include "guc.h"
 
-/* Bytes of a COPY that may wait in libpq before we wait for the server to take them. */
-#define COPY_AHEAD (1024 * 1024)
-
 struct LinkClient
 {
 	MemoryContextCallback callback;
 	PGconn	   *connection;
 	bool		reserved;		/* by AcquireExternalFD() */
-	Size		ahead;			/* bytes of a COPY since it last waited */
+	bool		busy;			/* a statement has been sent, and its end not seen */
 };
 
 /* The value in a conninfo string. */
@@ -103,12 +100,27 @@ link_client_conninfo_problem(const char *conninfo)
 	return problem;
 }
 
+/* The server does not look at a connection while it is at work. */
+static void
+cancel(PGconn *connection)
+{
+	PGcancel   *request = PQgetCancel(connection);
+	char		problem[256];
+
+	if (request)
+		(void) PQcancel(request, problem, sizeof(problem));
+	PQfreeCancel(request);
+}
+
 /* Reset callback: on success, error and abort. */
 static void
 release(void *arg)
 {
 	LinkClient *client = arg;
 
+	if (client->busy)
+		cancel(client->connection);
+	client->busy = false;
 	PQfinish(client->connection);
 	client->connection = NULL;
 	if (client->reserved)
@@ -183,23 +195,6 @@ link_client_close(LinkClient *client)
 	release(client);
 }
 
-/* All that libpq holds goes to the server, which may have something to say meanwhile. */
-static void
-flush_out(LinkClient *client)
-{
-	int			left;
-
-	while ((left = PQflush(client->connection)) > 0)
-	{
-		wait_for(client, WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE);
-		if (PQconsumeInput(client->connection) == 0)
-			lost(client);
-	}
-	if (left < 0)
-		lost(client);
-	client->ahead = 0;
-}
-
 static PGresult *
 next_result(LinkClient *client)
 {
@@ -240,71 +235,73 @@ rethrow(PGresult *result)
 			 context ? errcontext("%s", context) : 0));
 }
 
-/* Until the answer to a statement is complete: rows of the last COPY, or 0. */
-static uint64
-finish(LinkClient *client)
+/* Until the answer to a statement is complete; 'take' is given its rows. */
+static void
+finish(LinkClient *client, void (*take) (void *arg, const PGresult *result), void *arg)
 {
 	PGresult   *failure = NULL;
 	PGresult   *result;
-	uint64		rows = 0;
 
 	while ((result = next_result(client)) != NULL)
 	{
 		ExecStatusType status = PQresultStatus(result);
 
-		if (status == PGRES_COMMAND_OK)
-			rows = strtou64(PQcmdTuples(result), NULL, 10);
-		if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || failure)
-			PQclear(result);
-		else
+		if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && failure == NULL)
+		{
 			failure = result;
+			continue;
+		}
+		if (status == PGRES_TUPLES_OK && take)
+			take(arg, result);
+		PQclear(result);
 	}
+	client->busy = false;
 	if (failure)
 		rethrow(failure);
-	return rows;
+}
+
+void
+link_client_send(LinkClient *client, const char *sql)
+{
+	int			left;
+
+	if (PQsendQuery(client->connection, sql) == 0)
+		lost(client);
+	client->busy = true;
+	while ((left = PQflush(client->connection)) > 0)
+		wait_for(client, WL_SOCKET_WRITEABLE);
+	if (left < 0)
+		lost(client);
+}
+
+void
+link_client_await(LinkClient *client)
+{
+	finish(client, NULL, NULL);
 }
 
 void
 link_client_run(LinkClient *client, const char *sql)
 {
-	if (PQsendQuery(client->connection, sql) == 0)
-		lost(client);
-	flush_out(client);
-	(void) finish(client);
+	link_client_send(client, sql);
+	link_client_await(client);
 }
 
-void
-link_client_copy_begin(LinkClient *client, const char *sql)
+static void
+take_texts(void *arg, const PGresult *result)
 {
-	PGresult   *result;
+	List	  **texts = arg;
 
-	if (PQsendQuery(client->connection, sql) == 0)
-		lost(client);
-	flush_out(client);
-	result = next_result(client);
-	if (result == NULL)
-		lost(client);
-	if (PQresultStatus(result) != PGRES_COPY_IN)
-		rethrow(result);
-	PQclear(result);
+	for (int i = 0; i < PQntuples(result); i++)
+		*texts = lappend(*texts, pstrdup(PQgetvalue(result, i, 0)));
 }
 
-void
-link_client_copy(LinkClient *client, const char *data, Size size)
+List *
+link_client_texts(LinkClient *client, const char *sql)
 {
-	if (PQputCopyData(client->connection, data, (int) size) <= 0)
-		lost(client);
-	client->ahead += size;
-	if (client->ahead >= COPY_AHEAD)
-		flush_out(client);
-}
+	List	   *texts = NIL;
 
-uint64
-link_client_copy_end(LinkClient *client)
-{
-	flush_out(client);
-	if (PQputCopyEnd(client->connection, NULL) <= 0)
-		lost(client);
-	flush_out(client);
-	return finish(client);
+	link_client_send(client, sql);
+	finish(client, take_texts, &texts);
+	return texts;
 }

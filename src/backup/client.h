@@ -15,6 +15,8 @@
 
 #include "postgres.h"
 
+#include "nodes/pg_list.h"
+
 typedef struct LinkClient LinkClient;
 
 /* What libpq, and so pg_dump, takes: of the database 'database' of this server. */
@@ -23,16 +25,22 @@ extern char *link_client_conninfo(const char *database);
 /* Throws for a value that link.backup_conninfo may not have: what is wrong with it, or NULL. */
 extern const char *link_client_conninfo_problem(const char *conninfo);
 
-/* Belongs to the current memory context, with which it is closed.  08001 if it cannot be made. */
+/*
+ * Belongs to the current memory context, with which it is closed; what it runs
+ * then is cancelled.  08001 if it
+ * cannot be made.
+ */
 extern LinkClient *link_client_open(const char *conninfo);
 extern void link_client_close(LinkClient *client);
 
 /* One statement, whose rows nobody wants.  Its error is thrown as it is. */
 extern void link_client_run(LinkClient *client, const char *sql);
 
-/* COPY ... FROM STDIN: begin, bytes, end, which gives the number of rows. */
-extern void link_client_copy_begin(LinkClient *client, const char *sql);
-extern void link_client_copy(LinkClient *client, const char *data, Size size);
-extern uint64 link_client_copy_end(LinkClient *client);
+/* The same in two, so that several sessions work at a time. */
+extern void link_client_send(LinkClient *client, const char *sql);
+extern void link_client_await(LinkClient *client);
+
+/* First column of its rows, char *, which are not NULL. */
+extern List *link_client_texts(LinkClient *client, const char *sql);
 
 #endif							/* LINK_CLIENT_H */

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * crew.c
- *	  Several processes that do the tasks of a backup or a restore.
+ *	  Several processes that do the tasks of a backup.
  *
  * The tasks lie in shared memory as texts, and the next one's number in an atomic
  * counter.  No secret is there: each process opens the link by itself.
@@ -19,7 +19,6 @@
 #include "storage/ipc.h"
 #include "utils/memutils.h"
 
-#include "backup/client.h"
 #include "backup/crew.h"
 #include "catalog/privileges.h"
 #include "codec/codec.h"
@@ -32,8 +31,8 @@
 #define KEY_SHARED UINT64CONST(0xB000000000000101)
 #define KEY_TASKS UINT64CONST(0xB000000000000102)
 
-/* Bytes that are read at a time, and sent on. */
-#define COPY_BYTES (256 * 1024)
+/* Bytes that are read at a time. */
+#define READ_BYTES (256 * 1024)
 
 typedef struct TaskResult
 {
@@ -48,7 +47,6 @@ typedef struct Shared
 	int64		link_id;
 	bool		writes;
 	char		owner[LINK_JOURNAL_OWNER_SIZE];
-	char		database[NAMEDATALEN];	/* empty: none */
 	int			ntasks;
 	TaskResult		results[FLEXIBLE_ARRAY_MEMBER];
 } Shared;
@@ -89,30 +87,18 @@ export_rows(LinkSession *session, const char *path, const char *sql, const char 
 	result->bytes = written->bytes;
 }
 
-/* All of the object, which has to be what it was; 'client' NULL: for nobody. */
+/* All of the object, which has to be what it was. */
 static void
-read_rows(LinkSession *session, const char *path, const char *sql, const Packed *task, LinkClient *client)
+check_object(LinkSession *session, const char *path, const Packed *task)
 {
 	LinkObject	object = {.path = unconstify(char *, path),.size = (int64) task->bytes,.sha256 = task->sha256};
 	LinkSource *source = link_source_begin(session, &object);
-	char	   *buffer = palloc(COPY_BYTES);
-	Size		got;
+	char	   *buffer = palloc(READ_BYTES);
 
 	link_source_await(source);
-	if (client)
-	{
-		const LinkCodec *codec = link_codec_of_path(path);
-
-		if (codec)
-			link_source_decompress(source, codec);
-		link_client_copy_begin(client, sql);
-	}
-	while ((got = link_source_read(source, buffer, COPY_BYTES)) > 0)
-		if (client)
-			link_client_copy(client, buffer, got);
+	while (link_source_read(source, buffer, READ_BYTES) > 0)
+		;
 	link_source_close(source);
-	if (client)
-		(void) link_client_copy_end(client);
 	pfree(buffer);
 }
 
@@ -127,7 +113,6 @@ static void
 take_tasks(Shared *shared, const char *tasks, LinkSession *session)
 {
 	const Packed *packed = (const Packed *) tasks;
-	LinkClient *client = shared->database[0] != '\0' ? link_client_open(link_client_conninfo(shared->database)) : NULL;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link backup task", ALLOCSET_DEFAULT_SIZES);
 	uint32		n;
 
@@ -143,13 +128,11 @@ take_tasks(Shared *shared, const char *tasks, LinkSession *session)
 		if (task->kind == LINK_TASK_EXPORT)
 			export_rows(session, path, tasks + task->sql, tasks + task->compression, &shared->results[n]);
 		else
-			read_rows(session, path, tasks + task->sql, task, task->kind == LINK_TASK_LOAD ? client : NULL);
+			check_object(session, path, task);
 		error_context_stack = callback.previous;
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(context);
 	}
-	if (client)
-		link_client_close(client);
 	MemoryContextDelete(context);
 }
 
@@ -223,7 +206,7 @@ take_results(const Shared *shared, List *tasks)
 }
 
 static Shared *
-share(ParallelContext *context, const LinkRow *row, const char *database, List *tasks, const StringInfoData *packed)
+share(ParallelContext *context, const LinkRow *row, List *tasks, const StringInfoData *packed)
 {
 	Shared	   *shared = shm_toc_allocate(context->toc, offsetof(Shared, results) + list_length(tasks) * sizeof(TaskResult));
 	char	   *copy = shm_toc_allocate(context->toc, packed->len);
@@ -233,7 +216,6 @@ share(ParallelContext *context, const LinkRow *row, const char *database, List *
 	shared->link_id = row->id;
 	shared->writes = ((LinkTask *) linitial(tasks))->kind == LINK_TASK_EXPORT;
 	strlcpy(shared->owner, link_journal_owner(), sizeof(shared->owner));
-	strlcpy(shared->database, database ? database : "", sizeof(shared->database));
 	shared->ntasks = list_length(tasks);
 	memcpy(copy, packed->data, packed->len);
 	shm_toc_insert(context->toc, KEY_SHARED, shared);
@@ -242,7 +224,7 @@ share(ParallelContext *context, const LinkRow *row, const char *database, List *
 }
 
 void
-link_crew_run(const LinkRow *row, const char *database, List *tasks, int processes)
+link_crew_run(const LinkRow *row, List *tasks, int processes)
 {
 	int			workers = Min(processes, list_length(tasks)) - 1;
 	StringInfoData packed = pack(tasks);
@@ -261,7 +243,7 @@ link_crew_run(const LinkRow *row, const char *database, List *tasks, int process
 	InitializeParallelDSM(context);
 	PG_TRY();
 	{
-		Shared	   *shared = share(context, row, database, tasks, &packed);
+		Shared	   *shared = share(context, row, tasks, &packed);
 		const char *copy = shm_toc_lookup(context->toc, KEY_TASKS, false);
 
 		LaunchParallelWorkers(context);

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * crew.h
- *	  Several processes that do the tasks of a backup or a restore.
+ *	  Several processes that do the tasks of a backup.
  *
  * The leader and its parallel workers each take the next task that nobody has.
  * They share the leader's snapshot, its user and its locks; the first error of any
@@ -22,8 +22,7 @@
 typedef enum LinkTaskKind
 {
 	LINK_TASK_EXPORT,			/* rows of the query 'sql' into the object 'path' */
-	LINK_TASK_CHECK,			/* read the object, which has to be as 'object' says */
-	LINK_TASK_LOAD				/* the same, and send its rows to 'sql', COPY ... FROM STDIN, in 'database' */
+	LINK_TASK_CHECK				/* read the object, which has to be as 'object' says */
 } LinkTaskKind;
 
 typedef struct LinkTask
@@ -31,16 +30,15 @@ typedef struct LinkTask
 	LinkTaskKind kind;
 	char	   *path;			/* whole, for the link */
 	char	   *sql;			/* "" if there is none */
-	const char *compression;	/* of EXPORT; else the path's ending tells */
+	const char *compression;	/* of EXPORT */
 	LinkBackupObject *object;	/* EXPORT: what was written, set by link_crew_run(); else what is expected */
 } LinkTask;
 
 /*
  * Do the tasks, which are LinkTask *, in any order, by at most so many processes,
  * the leader among them.  Rights on the link (WRITE for EXPORT, else READ) were
- * checked by its lookup; each process goes on checking them.  'database' is where
- * LOAD goes, or NULL.
+ * checked by its lookup; each process goes on checking them.
  */
-extern void link_crew_run(const LinkRow *row, const char *database, List *tasks, int processes);
+extern void link_crew_run(const LinkRow *row, List *tasks, int processes);
 
 #endif							/* LINK_CREW_H */

@@ -28,8 +28,8 @@
 #include "backup/backup.h"
 #include "backup/client.h"
 #include "backup/command.h"
-#include "backup/crew.h"
 #include "backup/dump.h"
+#include "backup/loader.h"
 #include "backup/manifest.h"
 #include "catalog/privileges.h"
 #include "catalog/use.h"
@@ -199,12 +199,13 @@ restore_archive(Restore *restore, File archive, const char *section)
 static int
 by_size(const ListCell *a, const ListCell *b)
 {
-	uint64		one = ((LinkTask *) lfirst(a))->object->bytes;
-	uint64		other = ((LinkTask *) lfirst(b))->object->bytes;
+	uint64		one = ((LinkLoadTask *) lfirst(a))->object->bytes;
+	uint64		other = ((LinkLoadTask *) lfirst(b))->object->bytes;
 
 	return (one < other) - (one > other);
 }
 
+/* The largest first, so that no session comes to it when all others have ended. */
 static void
 load_tables(Restore *restore)
 {
@@ -218,17 +219,40 @@ load_tables(Restore *restore)
 
 		foreach(part, table->parts)
 		{
-			LinkTask   *task = palloc0(sizeof(LinkTask));
+			LinkLoadTask *task = palloc0(sizeof(LinkLoadTask));
 
-			task->kind = LINK_TASK_LOAD;
+			task->table = table->name;
+			task->columns = table->columns;
 			task->object = lfirst(part);
 			task->path = link_backup_path(restore->path, task->object->path);
-			task->sql = psprintf("COPY %s %s FROM STDIN", table->name, table->columns);
+			task->whole = list_length(table->parts) == 1;
 			tasks = lappend(tasks, task);
 		}
 	}
 	list_sort(tasks, by_size);
-	link_crew_run(restore->row, restore->temporary, tasks, restore->processes);
+	link_load_tasks(restore->row, restore->temporary, tasks, restore->processes);
+}
+
+static void
+analyze_tables(Restore *restore, LinkClient *client)
+{
+	List	   *tables = link_client_texts(client,
+										   "SELECT c.oid::pg_catalog.regclass FROM pg_catalog.pg_class c "
+										   "WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND "
+										   "c.relnamespace NOT IN ('pg_catalog'::pg_catalog.regnamespace, 'information_schema'::pg_catalog.regnamespace) "
+										   "ORDER BY c.relpages DESC");
+	List	   *tasks = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		LinkLoadTask *task = palloc0(sizeof(LinkLoadTask));
+
+		task->table = lfirst(lc);
+		task->columns = "";
+		tasks = lappend(tasks, task);
+	}
+	link_load_tasks(restore->row, restore->temporary, tasks, restore->processes);
 }
 
 static void
@@ -266,7 +290,7 @@ fill_database(Restore *restore)
 	}
 	restore_archive(restore, definitions, "post-data");
 	FileClose(definitions);
-	link_client_run(client, "ANALYZE");
+	analyze_tables(restore, client);
 	link_client_close(client);
 }
 

@@ -51,7 +51,7 @@ check_objects(const LinkRow *row, const char *path, const LinkManifest *manifest
 		task->sql = "";
 		tasks = lappend(tasks, task);
 	}
-	link_crew_run(row, NULL, tasks, processes);
+	link_crew_run(row, tasks, processes);
 }
 
 int64

@@ -123,7 +123,8 @@ read_options(LinkSession *session, const LinkRow *row)
 		text = link_unseal(row->credentials, row->id, row->type, origin, session->link_name, &len);
 		credentials = link_json_parse("CREDENTIALS", text, len);
 	}
-	check_ambient(row, credentials, config, session->link_name);
+	if (!session->elsewhere)
+		check_ambient(row, credentials, config, session->link_name);
 
 	MemoryContextSwitchTo(session->context);
 	session->options = link_options_create(provider->options, credentials, config);
@@ -161,8 +162,8 @@ watch_table(void)
 	registered = true;
 }
 
-LinkSession *
-link_open(const LinkRow *row)
+static LinkSession *
+open_row(const LinkRow *row, bool elsewhere)
 {
 	const LinkProvider *provider = row->provider;
 	MemoryContext context;
@@ -174,7 +175,8 @@ link_open(const LinkRow *row)
 				(errcode(ERRCODE_LINK_UNSUPPORTED),
 				 errmsg("link type %s is not yet supported by this build", row->type)));
 
-	watch_table();
+	if (!elsewhere)
+		watch_table();
 	context = AllocSetContextCreate(CurrentMemoryContext, "link session", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(context);
 	session = palloc0(provider->ops->session_size);
@@ -182,12 +184,25 @@ link_open(const LinkRow *row)
 	session->link_id = row->id;
 	session->link_name = link_qualified_name(row);
 	session->context = context;
+	session->elsewhere = elsewhere;
 	session->user = GetUserId();
 	session->demanded = row->demanded;
 	read_options(session, row);
 	provider->ops->start(session);
 	MemoryContextSwitchTo(caller);
 	return session;
+}
+
+LinkSession *
+link_open(const LinkRow *row)
+{
+	return open_row(row, false);
+}
+
+LinkSession *
+link_open_elsewhere(const LinkRow *row)
+{
+	return open_row(row, true);
 }
 
 void
@@ -210,7 +225,7 @@ look_again(LinkSession *session)
 	MemoryContext caller;
 	LinkRow    *row;
 
-	if (link_coarse_ms() - session->checked < LINK_RECHECK_INTERVAL)
+	if (session->elsewhere || link_coarse_ms() - session->checked < LINK_RECHECK_INTERVAL)
 		return;
 	context = AllocSetContextCreate(CurrentMemoryContext, "link recheck", ALLOCSET_DEFAULT_SIZES);
 	caller = MemoryContextSwitchTo(context);

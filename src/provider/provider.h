@@ -107,6 +107,7 @@ typedef struct LinkSession
 	Oid			user;			/* who opened it */
 	uint32		demanded;		/* the rights that 'user' must go on holding */
 	int64		checked;		/* link_coarse_ms() of the last look at the row and these rights */
+	bool		elsewhere;		/* this is not the link's database */
 	bool		reaped;			/* it has looked for uploads that others left behind */
 	struct LinkMessages *messages;	/* of streams: where readers write down what they give, see messages.h; or NULL */
 	bool		whole_ranges;	/* of streams: a range that is not there from end to end is 58P01 */
@@ -334,6 +335,12 @@ extern const LinkProvider *link_provider_nth(int n);
  * memory context, wiped when that is reset.
  */
 extern LinkSession *link_open(const LinkRow *row);
+
+/*
+ * The same in a session of another database than the link's, for one that has
+ * opened it there, and may use it: nothing of it can be looked at again here.
+ */
+extern LinkSession *link_open_elsewhere(const LinkRow *row);
 extern void link_close(LinkSession *session);
 
 extern LinkReader *link_open_reader(LinkSession *session, const char *path, int64 offset, int64 length);

@@ -18,6 +18,7 @@
 #include "commands/copyfrom_internal.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "nodes/makefuncs.h"
 #include "parser/parse_node.h"
 #include "parser/parse_relation.h"
 #include "tcop/utility.h"
@@ -172,6 +173,8 @@ link_import_listed(LinkSession *session, List *objects, const LinkListed *listed
 
 	load.pstate = make_parsestate(NULL);
 	link_transfer_options(load.pstate, listed->options, true, listed->path, &wanted);
+	if (listed->frozen)
+		wanted.copy = lappend(wanted.copy, makeDefElem("freeze", (Node *) makeBoolean(true), -1));
 	ProcessCopyOptions(load.pstate, &checked, true, wanted.copy);
 	load.columns = column_nodes(listed->columns);
 	load.options = &wanted;

@@ -29,6 +29,7 @@ typedef struct LinkListed
 	List	   *options;		/* DefElem, see transfer.h */
 	int		   *at;				/* set to the number of the object in work */
 	uint64	   *line;			/* set to its line, when something fails */
+	bool		frozen;			/* as COPY's option freeze */
 	bool		as_it_is;		/* COPY's line is that of the object, for whoever shows it */
 } LinkListed;
 

@@ -1,0 +1,332 @@
+/*-------------------------------------------------------------------------
+ *
+ * loader.c
+ *	  Several sessions that fill a database that is being restored.
+ *
+ * Each session is a connection of ours (client.h), and calls a procedure of this
+ * library there, which it makes for itself in pg_temp: the extension need not be
+ * in the database.  The procedure takes tasks that nobody has, and commits now and
+ * then, so that no transaction locks too many tables.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/pg_class.h"
+#include "executor/spi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "port/atomics.h"
+#include "storage/dsm.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/regproc.h"
+#include "utils/resowner.h"
+#include "utils/varlena.h"
+
+#include "backup/client.h"
+#include "backup/loader.h"
+#include "errors.h"
+#include "provider/provider.h"
+#include "transfer/listed.h"
+
+#define MAGIC 0x4C4E4B52
+
+/* Tables that one transaction loads. */
+#define TABLES_AT_ONCE 100
+
+typedef struct Shared
+{
+	uint32		magic;
+	Oid			user;
+	pg_atomic_uint32 next;		/* task */
+	pg_atomic_uint32 failed;	/* somebody has */
+	int			ntasks;
+	uint32		tasks;			/* where they are, from the beginning of this, as all below */
+	int64		link_id;
+	uint64		link_version;
+	Oid			link_owner;
+	uint32		namespace;
+	uint32		name;
+	uint32		type;
+	uint32		config;
+	uint32		credentials;	/* 0: none */
+} Shared;
+
+typedef struct Task
+{
+	uint32		table;
+	uint32		columns;
+	uint32		path;			/* 0: analyze */
+	bool		whole;
+	uint64		bytes;
+	uint8		sha256[LINK_DIGEST_LENGTH];
+} Task;
+
+PG_FUNCTION_INFO_V1(link_load_tasks_here);
+
+/*
+ * Sharing.
+ */
+
+static uint32
+put(StringInfo to, const void *data, Size size)
+{
+	uint32		at;
+
+	while (to->len % MAXIMUM_ALIGNOF != 0)
+		appendStringInfoChar(to, '\0');
+	at = to->len;
+	appendBinaryStringInfo(to, data, size);
+	return at;
+}
+
+static uint32
+put_text(StringInfo to, const char *text)
+{
+	return put(to, text, strlen(text) + 1);
+}
+
+static void
+put_tasks(StringInfo to, List *tasks)
+{
+	uint32		at = ((Shared *) to->data)->tasks;
+
+	for (int i = 0; i < list_length(tasks); i++)
+	{
+		LinkLoadTask *task = list_nth(tasks, i);
+		Task		packed = {0};
+
+		packed.table = put_text(to, task->table);
+		packed.columns = put_text(to, task->columns);
+		if (task->path)
+		{
+			packed.path = put_text(to, task->path);
+			packed.bytes = task->object->bytes;
+			memcpy(packed.sha256, task->object->sha256, LINK_DIGEST_LENGTH);
+		}
+		packed.whole = task->whole;
+		memcpy(to->data + at + i * sizeof(Task), &packed, sizeof(packed));
+	}
+}
+
+static StringInfoData
+pack(const LinkRow *row, List *tasks)
+{
+	StringInfoData all;
+	Shared		shared = {MAGIC, GetUserId()};
+	Task	   *none = palloc0(sizeof(Task) * list_length(tasks));
+
+	initStringInfo(&all);
+	put(&all, &shared, sizeof(shared));
+	shared.ntasks = list_length(tasks);
+	shared.tasks = put(&all, none, sizeof(Task) * list_length(tasks));
+	shared.link_id = row->id;
+	shared.link_version = row->version;
+	shared.link_owner = row->owner;
+	shared.namespace = put_text(&all, row->namespace);
+	shared.name = put_text(&all, row->name);
+	shared.type = put_text(&all, row->type);
+	shared.config = put_text(&all, row->config);
+	if (row->credentials)
+		shared.credentials = put(&all, row->credentials, VARSIZE(row->credentials));
+	memcpy(all.data, &shared, sizeof(shared));
+	put_tasks(&all, tasks);
+	return all;
+}
+
+static LinkRow *
+unpack_row(Shared *shared)
+{
+	char	   *base = (char *) shared;
+	LinkRow    *row = palloc0(sizeof(LinkRow));
+
+	row->id = shared->link_id;
+	row->version = shared->link_version;
+	row->owner = shared->link_owner;
+	row->namespace = base + shared->namespace;
+	row->name = base + shared->name;
+	row->type = base + shared->type;
+	row->provider = link_provider_find(row->type);
+	row->config = base + shared->config;
+	if (shared->credentials)
+		row->credentials = (bytea *) (base + shared->credentials);
+	return row;
+}
+
+/*
+ * In the session.
+ */
+
+/* "(a, "B")", as quote_ident() makes it. */
+static List *
+column_names(const char *columns)
+{
+	List	   *names = NIL;
+
+	if (columns[0] != '\0' &&
+		!SplitIdentifierString(pnstrdup(columns + 1, strlen(columns) - 2), ',', &names))
+		elog(ERROR, "malformed list of columns: %s", columns);
+	return names;
+}
+
+static Oid
+table_named(const char *name)
+{
+	return DatumGetObjectId(DirectFunctionCall1(to_regclass, CStringGetTextDatum(name)));
+}
+
+static void
+load(LinkSession *session, const char *base, const Task *task)
+{
+	const char *name = base + task->table;
+	Oid			table = table_named(name);
+	LinkObject	object = {.path = unconstify(char *, base + task->path),.size = (int64) task->bytes,.sha256 = task->sha256};
+	LinkListed	listed = {.path = object.path,.target = table};
+
+	if (!OidIsValid(table))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("table %s of the backup is not among its definitions", name)));
+	listed.columns = column_names(base + task->columns);
+	listed.options = list_make2(makeDefElem("format", (Node *) makeString("text"), -1),
+								makeDefElem("encoding", (Node *) makeString(pstrdup(GetDatabaseEncodingName())), -1));
+	/* nobody else sees the table, and it is new: nothing of it has to be logged or looked at again */
+	if (task->whole && !OidIsValid(getExtensionOfObject(RelationRelationId, table)))
+	{
+		if (SPI_execute(psprintf("TRUNCATE ONLY %s", name), false, 0) != SPI_OK_UTILITY)
+			elog(ERROR, "could not truncate %s", name);
+		listed.frozen = true;
+	}
+	(void) link_import_listed(session, list_make1(&object), &listed);
+}
+
+static void
+context_of_task(void *arg)
+{
+	errcontext("backup object \"%s\"", (const char *) arg);
+}
+
+static void
+do_task(LinkSession *session, const char *base, const Task *task)
+{
+	ErrorContextCallback callback = {error_context_stack, context_of_task, unconstify(char *, base + task->path)};
+
+	if (task->path == 0)
+	{
+		link_analyze(table_named(base + task->table));
+		return;
+	}
+	error_context_stack = &callback;
+	load(session, base, task);
+	error_context_stack = callback.previous;
+}
+
+static void
+take_tasks(Shared *shared)
+{
+	MemoryContext context = AllocSetContextCreate(PortalContext, "link restore task", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext session_context = AllocSetContextCreate(PortalContext, "link restore", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(session_context);
+	const char *base = (const char *) shared;
+	const Task *tasks = (const Task *) (base + shared->tasks);
+	LinkSession *session = link_open_elsewhere(unpack_row(shared));
+	int			done = 0;
+	uint32		n;
+
+	while (pg_atomic_read_u32(&shared->failed) == 0 &&
+		   (n = pg_atomic_fetch_add_u32(&shared->next, 1)) < (uint32) shared->ntasks)
+	{
+		CHECK_FOR_INTERRUPTS();
+		MemoryContextSwitchTo(context);
+		do_task(session, base, &tasks[n]);
+		if (++done % TABLES_AT_ONCE == 0)
+			SPI_commit();
+		MemoryContextSwitchTo(session_context);
+		MemoryContextReset(context);
+	}
+	MemoryContextSwitchTo(caller);
+	link_close(session);
+}
+
+/* CALL pg_temp.link_load_tasks(handle): made and called by link_load_tasks() alone. */
+Datum
+link_load_tasks_here(PG_FUNCTION_ARGS)
+{
+	dsm_segment *segment;
+	Shared	   *shared;
+
+	if (!superuser())
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+				 errmsg("permission denied to restore a database")));
+	SPI_connect_ext(SPI_OPT_NONATOMIC);
+	segment = dsm_attach((dsm_handle) PG_GETARG_INT64(0));
+	if (segment == NULL)
+		elog(ERROR, "the session that restores has gone");
+	dsm_pin_mapping(segment);
+	shared = dsm_segment_address(segment);
+	if (shared->magic != MAGIC || shared->user != GetUserId())
+		elog(ERROR, "this is no restore");
+	PG_TRY();
+	{
+		take_tasks(shared);
+	}
+	PG_CATCH();
+	{
+		pg_atomic_write_u32(&shared->failed, 1);
+		dsm_detach(segment);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	dsm_detach(segment);
+	SPI_finish();
+	PG_RETURN_VOID();
+}
+
+/*
+ * In the session that restores.
+ */
+
+static LinkClient *
+begin_session(const char *database, dsm_handle handle)
+{
+	LinkClient *client = link_client_open(link_client_conninfo(database));
+
+	link_client_run(client, "SET check_function_bodies = off");
+	link_client_run(client, "SET session_replication_role = origin");
+	link_client_run(client, "CREATE PROCEDURE pg_temp.link_load_tasks(pg_catalog.int8) LANGUAGE C "
+					"AS '$libdir/link', 'link_load_tasks_here'");
+	link_client_send(client, psprintf("CALL pg_temp.link_load_tasks(" UINT64_FORMAT ")", (uint64) handle));
+	return client;
+}
+
+void
+link_load_tasks(const LinkRow *row, const char *database, List *tasks, int sessions)
+{
+	StringInfoData packed = pack(row, tasks);
+	dsm_segment *segment;
+	Shared	   *shared;
+	List	   *clients = NIL;
+	ListCell   *lc;
+
+	if (tasks == NIL)
+		return;
+	segment = dsm_create(packed.len, 0);
+	shared = dsm_segment_address(segment);
+	memcpy(shared, packed.data, packed.len);
+	pg_atomic_init_u32(&shared->next, 0);
+	pg_atomic_init_u32(&shared->failed, 0);
+	for (int i = 0; i < Min(sessions, list_length(tasks)); i++)
+		clients = lappend(clients, begin_session(database, dsm_segment_handle(segment)));
+	/* who has failed has the others end soon */
+	foreach(lc, clients)
+		link_client_await(lfirst(lc));
+	foreach(lc, clients)
+		link_client_close(lfirst(lc));
+	dsm_detach(segment);
+}

@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * loader.h
+ *	  Several sessions that fill a database that is being restored.
+ *
+ * They are sessions of that database, so that they can write its tables with all
+ * that makes loading fast; the link is one of another database, whose row they
+ * are given in shared memory, credentials sealed as they are in it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef LINK_LOADER_H
+#define LINK_LOADER_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+
+#include "backup/manifest.h"
+#include "catalog/links.h"
+
+typedef struct LinkLoadTask
+{
+	char	   *table;			/* qualified, quoted */
+	char	   *columns;		/* as of LinkBackupTable */
+	char	   *path;			/* whole, of the object with its rows; NULL: analyze it */
+	LinkBackupObject *object;	/* what is expected */
+	bool		whole;			/* these are all of its rows */
+} LinkLoadTask;
+
+/*
+ * Do the tasks, which are LinkLoadTask *, in any order, by so many sessions of
+ * the database; rights on the link were checked.  The first error ends all.
+ */
+extern void link_load_tasks(const LinkRow *row, const char *database, List *tasks, int sessions);
+
+/* ANALYZE of one relation, within the caller's transaction (analyze.c). */
+extern void link_analyze(Oid relation);
+
+#endif							/* LINK_LOADER_H */
