@@ -191,13 +191,19 @@ CREATE TABLE link.pipeline_error (
 CREATE INDEX pipeline_error_pipeline_index ON link.pipeline_error (pipeline_id, id);
 COMMENT ON TABLE link.pipeline_error IS 'what pipelines could not load';
 
+-- Not dumped: it is about this database, and no copy of its rows.
+CREATE TABLE link.baseline (
+	backup_id pg_catalog.int8 CONSTRAINT baseline_pkey PRIMARY KEY
+);
+COMMENT ON TABLE link.baseline IS 'full backups that were made of this database';
+
 -- Always empty. Roles named in the tables above get a privilege on it, so that
 -- core's own dependencies refuse DROP ROLE, from every database.
 CREATE TABLE link.role_anchor ();
 COMMENT ON TABLE link.role_anchor IS 'empty: privileges on it keep roles that own or use links from being dropped';
 
 REVOKE ALL ON link.link, link.privilege, link.role_anchor, link.pipeline, link.pipeline_file,
-	link.pipeline_cursor, link.pipeline_batch, link.pipeline_error FROM PUBLIC;
+	link.pipeline_cursor, link.pipeline_batch, link.pipeline_error, link.baseline FROM PUBLIC;
 REVOKE ALL ON SEQUENCE link.link_id_seq, link.pipeline_id_seq, link.pipeline_batch_id_seq,
 	link.pipeline_error_id_seq FROM PUBLIC;
 
@@ -264,6 +270,10 @@ CREATE TRIGGER link_guard_row BEFORE INSERT OR UPDATE OR DELETE ON link.pipeline
 	FOR EACH ROW EXECUTE FUNCTION link.guard();
 CREATE TRIGGER link_guard_truncate BEFORE TRUNCATE ON link.pipeline_error
 	FOR EACH STATEMENT EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_row BEFORE INSERT OR UPDATE OR DELETE ON link.baseline
+	FOR EACH ROW EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_truncate BEFORE TRUNCATE ON link.baseline
+	FOR EACH STATEMENT EXECUTE FUNCTION link.guard();
 ALTER TABLE link.link ENABLE ALWAYS TRIGGER link_guard_row;
 ALTER TABLE link.link ENABLE ALWAYS TRIGGER link_guard_truncate;
 ALTER TABLE link.privilege ENABLE ALWAYS TRIGGER link_guard_row;
@@ -280,6 +290,8 @@ ALTER TABLE link.pipeline_batch ENABLE ALWAYS TRIGGER link_guard_row;
 ALTER TABLE link.pipeline_batch ENABLE ALWAYS TRIGGER link_guard_truncate;
 ALTER TABLE link.pipeline_error ENABLE ALWAYS TRIGGER link_guard_row;
 ALTER TABLE link.pipeline_error ENABLE ALWAYS TRIGGER link_guard_truncate;
+ALTER TABLE link.baseline ENABLE ALWAYS TRIGGER link_guard_row;
+ALTER TABLE link.baseline ENABLE ALWAYS TRIGGER link_guard_truncate;
 
 /* Links follow their schemas and roles, pipelines their targets. */
 CREATE FUNCTION link.on_sql_drop() RETURNS pg_catalog.event_trigger

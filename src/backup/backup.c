@@ -26,6 +26,7 @@
 #include "utils/timestamp.h"
 
 #include "backup/backup.h"
+#include "backup/base.h"
 #include "backup/command.h"
 #include "backup/crew.h"
 #include "backup/dump.h"
@@ -219,7 +220,13 @@ plan_tasks(Backup *backup)
 
 	list_sort(tables, by_size);
 	foreach(lc, tables)
-		add_tasks(backup, lfirst(lc));
+	{
+		LinkInventoryTable *table = lfirst(lc);
+
+		/* of others the base has what they hold */
+		if (table->table.parts == NIL)
+			add_tasks(backup, table);
+	}
 	foreach(lc, backup->tables)
 		backup->manifest.tables = lappend(backup->manifest.tables, &((LinkInventoryTable *) lfirst(lc))->table);
 }
@@ -260,6 +267,7 @@ pin_settings(void)
 		{"extra_float_digits", "3"},
 		{"bytea_output", "hex"},
 		{"xmloption", "content"},
+		{"lc_monetary", "C"},
 		{"timezone", "UTC"},
 		{"row_security", "off"},
 		{"search_path", "pg_catalog"},
@@ -280,6 +288,8 @@ back_up(const LinkBackupArgs *args)
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "link backup", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	Backup		backup = {args};
+	int			processes = link_backup_processes(args->processes);
+	LinkManifest *base = NULL;
 	const char *snapshot;
 	uint64		rows = 0;
 	uint64		bytes = 0;
@@ -288,7 +298,7 @@ back_up(const LinkBackupArgs *args)
 
 	link_backup_require_alone("BACKUP");
 	link_backup_check_path(args->path);
-	backup.row = link_lookup_name(&args->link, LINK_ACL_WRITE);
+	backup.row = link_lookup_name(&args->link, args->differential ? LINK_ACL_READ | LINK_ACL_WRITE : LINK_ACL_WRITE);
 	link_backup_check_link(backup.row);
 	check_rights();
 	backup.suffix = codec_suffix(args->compression);
@@ -296,21 +306,34 @@ back_up(const LinkBackupArgs *args)
 	describe(&backup);
 	backup.session = link_open(backup.row);
 
-	backup.tables = link_inventory_tables(backup.manifest.schemas);
+	if (args->differential)
+	{
+		base = link_base_find(backup.session, args->path);
+		backup.manifest.base = base->id;
+	}
+	backup.tables = link_inventory_tables(backup.manifest.schemas, &backup.manifest.baseline);
 	snapshot = ExportSnapshot(GetActiveSnapshot());
 	write_dump(&backup, LINK_DUMP_DEFINITIONS, LINK_DEFINITIONS_OBJECT, snapshot, &backup.manifest.definitions);
 	if (backup.manifest.schemas == NIL && link_inventory_has_large_objects())
 		write_dump(&backup, LINK_DUMP_LARGE_OBJECTS, LINK_LARGE_OBJECTS_OBJECT, snapshot, &backup.manifest.large_objects);
+	if (base)
+		link_base_reuse(backup.row, base, &backup.manifest, backup.tables, processes);
 	plan_tasks(&backup);
-	link_crew_run(backup.row, backup.tasks, link_backup_processes(args->processes));
+	link_crew_run(backup.row, backup.tasks, processes);
 	backup.manifest.sequences = link_inventory_sequences(backup.manifest.schemas);
 	PopActiveSnapshot();
+	if (base == NULL)
+		link_base_record(&backup.manifest);
 	backup.manifest.finished = utc_time(GetCurrentTimestamp());
 	link_manifest_write(backup.session, args->path, &backup.manifest);
 	foreach(lc, link_manifest_objects(&backup.manifest))
 	{
-		rows += ((LinkBackupObject *) lfirst(lc))->rows;
-		bytes += ((LinkBackupObject *) lfirst(lc))->bytes;
+		LinkBackupObject *object = lfirst(lc);
+
+		if (link_backup_of(object) != backup.manifest.id)
+			continue;
+		rows += object->rows;
+		bytes += object->bytes;
 	}
 	link_use_moved(rows, bytes);
 	link_close(backup.session);

@@ -186,6 +186,7 @@ link_client_open(const char *conninfo)
 	link_client_run(client, "SET search_path = pg_catalog");
 	link_client_run(client, "SET statement_timeout = 0");
 	link_client_run(client, "SET row_security = off");
+	link_client_run(client, "SET lc_monetary = 'C'");
 	return client;
 }
 

@@ -19,6 +19,7 @@
 #include "storage/ipc.h"
 #include "utils/memutils.h"
 
+#include "backup/changed.h"
 #include "backup/crew.h"
 #include "catalog/privileges.h"
 #include "codec/codec.h"
@@ -39,6 +40,7 @@ typedef struct TaskResult
 	uint64		rows;
 	uint64		bytes;
 	uint8		sha256[LINK_DIGEST_LENGTH];
+	bool		changed;
 } TaskResult;
 
 typedef struct Shared
@@ -60,6 +62,11 @@ typedef struct Packed
 	uint32		path;			/* where its text begins, from the beginning of all */
 	uint32		sql;
 	uint32		compression;
+	Oid			table;
+	BlockNumber from;
+	BlockNumber to;
+	XLogRecPtr	baseline;
+	int			first;
 } Packed;
 
 extern PGDLLEXPORT void link_crew_worker_main(dsm_segment *segment, shm_toc *toc);
@@ -104,9 +111,15 @@ check_object(LinkSession *session, const char *path, const Packed *task)
 
 /* Says of which object an error is that does not name it. */
 static void
-context_of_task(void *arg)
+context_of_object(void *arg)
 {
 	errcontext("backup object \"%s\"", (const char *) arg);
+}
+
+static void
+context_of_pages(void *arg)
+{
+	errcontext("looking for changed pages of table %s", (const char *) arg);
 }
 
 static void
@@ -121,14 +134,24 @@ take_tasks(Shared *shared, const char *tasks, LinkSession *session)
 		MemoryContext caller = MemoryContextSwitchTo(context);
 		const Packed *task = &packed[n];
 		const char *path = tasks + task->path;
-		ErrorContextCallback callback = {error_context_stack, context_of_task, unconstify(char *, path)};
+		ErrorContextCallback callback = {error_context_stack, context_of_object, unconstify(char *, path)};
 
 		CHECK_FOR_INTERRUPTS();
+		if (task->kind == LINK_TASK_PAGES)
+			callback.callback = context_of_pages;
 		error_context_stack = &callback;
-		if (task->kind == LINK_TASK_EXPORT)
-			export_rows(session, path, tasks + task->sql, tasks + task->compression, &shared->results[n]);
-		else
-			check_object(session, path, task);
+		switch (task->kind)
+		{
+			case LINK_TASK_EXPORT:
+				export_rows(session, path, tasks + task->sql, tasks + task->compression, &shared->results[n]);
+				break;
+			case LINK_TASK_CHECK:
+				check_object(session, path, task);
+				break;
+			case LINK_TASK_PAGES:
+				link_changed_pages(task->table, task->from, task->to, task->baseline, &shared->results[task->first].changed);
+				break;
+		}
 		error_context_stack = callback.previous;
 		MemoryContextSwitchTo(caller);
 		MemoryContextReset(context);
@@ -172,7 +195,12 @@ pack(List *tasks)
 		LinkTask   *task = list_nth(tasks, i);
 		Packed		one = {task->kind};
 
-		if (task->kind != LINK_TASK_EXPORT)
+		one.table = task->table;
+		one.from = task->from;
+		one.to = task->to;
+		one.baseline = task->baseline;
+		one.first = task->first;
+		if (task->kind == LINK_TASK_CHECK)
 		{
 			one.bytes = task->object->bytes;
 			memcpy(one.sha256, task->object->sha256, LINK_DIGEST_LENGTH);
@@ -197,6 +225,7 @@ take_results(const Shared *shared, List *tasks)
 		LinkTask   *task = list_nth(tasks, i);
 		const TaskResult *result = &shared->results[i];
 
+		task->changed = result->changed;
 		if (task->kind != LINK_TASK_EXPORT)
 			continue;
 		task->object->rows = result->rows;
@@ -214,7 +243,7 @@ share(ParallelContext *context, const LinkRow *row, List *tasks, const StringInf
 	memset(shared, 0, offsetof(Shared, results) + list_length(tasks) * sizeof(TaskResult));
 	pg_atomic_init_u32(&shared->next, 0);
 	shared->link_id = row->id;
-	shared->writes = ((LinkTask *) linitial(tasks))->kind == LINK_TASK_EXPORT;
+	shared->writes = ((LinkTask *) linitial(tasks))->kind != LINK_TASK_CHECK;
 	strlcpy(shared->owner, link_journal_owner(), sizeof(shared->owner));
 	shared->ntasks = list_length(tasks);
 	memcpy(copy, packed->data, packed->len);

@@ -10,15 +10,19 @@
 #include "compat.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 
+#include "backup/changed.h"
+#include "backup/fingerprint.h"
 #include "backup/inventory.h"
 #include "errors.h"
 
@@ -75,9 +79,7 @@ make_table(uint64 row)
 	one->bytes = strtoi64(column(row, 6), NULL, 10);
 	one->has_pages = strcmp(column(row, 7), "heap") == 0;
 	one->table.file = (Oid) strtoul(column(row, 8), NULL, 10);
-	one->table.blocks = (BlockNumber) (one->bytes / BLCKSZ);
 	one->persistence = column(row, 9)[0];
-	one->table.fingerprint = column(row, 10);
 	return one;
 }
 
@@ -91,12 +93,7 @@ read_tables(List *schemas, MemoryContext context)
 		"FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 "
 		"AND NOT a.attisdropped AND a.attgenerated OPERATOR(pg_catalog.=) ''), ''), "
 		"COALESCE(e.condition, ''), pg_catalog.pg_relation_size(c.oid), m.amname, "
-		"pg_catalog.pg_relation_filenode(c.oid), c.relpersistence, "
-		/* what a value on disk means, beside its bytes */
-		"(SELECT pg_catalog.md5(COALESCE(pg_catalog.string_agg(ROW(a.attnum, a.attname, a.atttypid, a.atttypmod, "
-		"a.attcollation, a.atthasmissing, a.attmissingval::pg_catalog.text, a.attisdropped, a.attgenerated)::pg_catalog.text, ',' ORDER BY a.attnum), '') "
-		"|| COALESCE(e.condition, '')) "
-		"FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0) "
+		"pg_catalog.pg_relation_filenode(c.oid), c.relpersistence "
 		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
 		"LEFT JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam " CONFIG_OF_EXTENSION
 		"WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND c.relpersistence OPERATOR(pg_catalog.<>) 't' AND " OF_USERS
@@ -113,6 +110,7 @@ read_tables(List *schemas, MemoryContext context)
 		MemoryContextSwitchTo(caller);
 	}
 	SPI_finish();
+	link_fingerprint_tables(tables);
 	return tables;
 }
 
@@ -136,9 +134,44 @@ same_tables(List *a, List *b)
 	return true;
 }
 
-List *
-link_inventory_tables(List *schemas)
+/*
+ * Does anybody else, prepared transactions among them, hold a lock with which it
+ * may have written to the table?  It is held until the snapshots of others see
+ * what was written.
+ */
+static bool
+being_written(Oid table)
 {
+	LOCKTAG		tag;
+	VirtualTransactionId *holders;
+	int			count;
+
+	SET_LOCKTAG_RELATION(tag, MyDatabaseId, table);
+	holders = GetLockConflicts(&tag, ShareLock, &count);
+	pfree(holders);
+	return count > 0;
+}
+
+/* What a differential backup has to know of them; the snapshot has been taken. */
+static void
+describe_files(List *tables, List *doubtful)
+{
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		LinkInventoryTable *table = lfirst(lc);
+
+		table->table.in_doubt = list_member_oid(doubtful, table->table.oid);
+		table->table.blocks = table->has_pages ? link_changed_blocks(table->table.oid) : 0;
+	}
+}
+
+List *
+link_inventory_tables(List *schemas, XLogRecPtr *baseline)
+{
+	/* a snapshot that is older than the baseline does not see all of before */
+	bool		fixed = IsolationUsesXactSnapshot();
 	List	   *tables;
 
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -146,16 +179,28 @@ link_inventory_tables(List *schemas)
 	for (int i = 0; i < LOCK_TRIES; i++)
 	{
 		List	   *seen = tables;
+		List	   *doubtful = NIL;
 		ListCell   *lc;
 
 		foreach(lc, tables)
 			LockRelationOid(((LinkInventoryTable *) lfirst(lc))->table.oid, AccessShareLock);
 		PopActiveSnapshot();
+		*baseline = GetXLogInsertRecPtr();
+		foreach(lc, tables)
+		{
+			Oid			table = ((LinkInventoryTable *) lfirst(lc))->table.oid;
+
+			if (fixed || being_written(table))
+				doubtful = lappend_oid(doubtful, table);
+		}
 		PushActiveSnapshot(GetTransactionSnapshot());
 		tables = read_tables(schemas, CurrentMemoryContext);
 		if (same_tables(seen, tables))
+		{
+			describe_files(tables, doubtful);
 			return tables;
-		if (IsolationUsesXactSnapshot())
+		}
+		if (fixed)
 			break;
 	}
 	ereport(ERROR,

@@ -23,14 +23,18 @@ typedef struct LinkInventoryTable
 	int64		bytes;			/* of its pages */
 	bool		has_pages;		/* its access method is heap, so ranges of pages can be read */
 	char		persistence;
+	bool		settled;		/* the same bytes are the same rows, as long as the fingerprint is equal */
 } LinkInventoryTable;
 
 /*
  * All of them, or those of schemas (char *), LinkInventoryTable *, locked in ACCESS SHARE mode.  Pushes a
  * snapshot that is newer than these locks, which the caller pops: so nothing of
  * what it sees has been rewritten since.
+ *
+ * Whoever had written to a table before 'baseline' and is not seen by the snapshot
+ * had a lock on it in between, and so the table is in doubt.
  */
-extern List *link_inventory_tables(List *schemas);
+extern List *link_inventory_tables(List *schemas, XLogRecPtr *baseline);
 
 /* Sequences, LinkBackupSequence *, as they are now. */
 extern List *link_inventory_sequences(List *schemas);

@@ -47,6 +47,12 @@ link_backup_id_path(const char *path, int64 id, const char *name)
 	return link_backup_path(path, psprintf(INT64_FORMAT "/%s", id, name));
 }
 
+int64
+link_backup_of(const LinkBackupObject *object)
+{
+	return strtoi64(object->path, NULL, 10);
+}
+
 List *
 link_manifest_objects(const LinkManifest *manifest)
 {
@@ -433,6 +439,21 @@ get_lsn(const Reader *reader, const char *name)
 	return ((XLogRecPtr) high << 32) | low;
 }
 
+/* What is not its own is its base's. */
+static void
+check_ids(const Reader *reader, const LinkManifest *manifest)
+{
+	ListCell   *lc;
+
+	foreach(lc, link_manifest_objects(manifest))
+	{
+		int64		id = link_backup_of(lfirst(lc));
+
+		if (id != manifest->id && (manifest->base == 0 || id != manifest->base))
+			damaged(reader->what, "It names an object of a backup that it does not build on.");
+	}
+}
+
 static LinkManifest *
 manifest_from_text(const char *what, const char *text)
 {
@@ -469,6 +490,7 @@ manifest_from_text(const char *what, const char *text)
 		manifest->tables = lappend(manifest->tables, get_table(&table));
 	}
 	get_sequences(&reader, manifest);
+	check_ids(&reader, manifest);
 	return manifest;
 }
 
@@ -544,6 +566,33 @@ link_manifest_read(LinkSession *session, const char *path, int64 id)
 	manifest = manifest_from_text(manifest_path, text);
 	if (manifest->id != id || get_number(&sentinel, "id") != id)
 		damaged(manifest_path, "It is that of another backup.");
+	return manifest;
+}
+
+LinkManifest *
+link_manifest_try_read(LinkSession *session, const char *path, int64 id, char **error)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	LinkManifest *volatile manifest = NULL;
+
+	*error = NULL;
+	PG_TRY();
+	{
+		manifest = link_manifest_read(session, path, id);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *data;
+
+		MemoryContextSwitchTo(caller);
+		data = CopyErrorData();
+		if (data->sqlerrcode != ERRCODE_LINK_CORRUPT && data->sqlerrcode != ERRCODE_LINK_UNSUPPORTED &&
+			data->sqlerrcode != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE && data->sqlerrcode != ERRCODE_LINK_NO_OBJECT)
+			PG_RE_THROW();
+		FlushErrorState();
+		*error = data->message;
+	}
+	PG_END_TRY();
 	return manifest;
 }
 

@@ -113,6 +113,12 @@ extern void link_manifest_write(LinkSession *session, const char *path, const Li
  */
 extern LinkManifest *link_manifest_read(LinkSession *session, const char *path, int64 id);
 
+/* The same, but for these errors gives NULL, and the message. */
+extern LinkManifest *link_manifest_try_read(LinkSession *session, const char *path, int64 id, char **error);
+
+/* Of which backup an object is: itself, or its base. */
+extern int64 link_backup_of(const LinkBackupObject *object);
+
 /* Ids of the backups at a path that have a sentinel, which is not verified; newest first. */
 extern List *link_backup_ids(LinkSession *session, const char *path);
 

@@ -12,6 +12,7 @@
 #include "access/xact.h"
 
 #include "backup/backup.h"
+#include "backup/base.h"
 #include "backup/command.h"
 #include "backup/crew.h"
 #include "backup/manifest.h"
@@ -79,10 +80,10 @@ link_verify_backup(const LinkName *link, const char *path, int64 id, LinkVerifyL
  * Listing.
  */
 
+/* Objects and bytes are what it has added to those of its base. */
 static void
-describe(LinkSession *session, const char *path, LinkBackupListed *listed)
+describe(const LinkManifest *manifest, LinkBackupListed *listed)
 {
-	LinkManifest *manifest = link_manifest_read(session, path, listed->id);
 	ListCell   *lc;
 
 	listed->database = manifest->database.name;
@@ -93,34 +94,13 @@ describe(LinkSession *session, const char *path, LinkBackupListed *listed)
 	listed->finished = manifest->finished;
 	foreach(lc, link_manifest_objects(manifest))
 	{
+		LinkBackupObject *object = lfirst(lc);
+
+		if (link_backup_of(object) != manifest->id)
+			continue;
 		listed->objects++;
-		listed->bytes += ((LinkBackupObject *) lfirst(lc))->bytes;
+		listed->bytes += object->bytes;
 	}
-}
-
-/* One that is damaged is listed with what is wrong with it. */
-static void
-try_to_describe(LinkSession *session, const char *path, LinkBackupListed *listed)
-{
-	MemoryContext caller = CurrentMemoryContext;
-
-	PG_TRY();
-	{
-		describe(session, path, listed);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(caller);
-		error = CopyErrorData();
-		if (error->sqlerrcode != ERRCODE_LINK_CORRUPT && error->sqlerrcode != ERRCODE_LINK_UNSUPPORTED &&
-			error->sqlerrcode != ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE && error->sqlerrcode != ERRCODE_LINK_NO_OBJECT)
-			PG_RE_THROW();
-		FlushErrorState();
-		listed->error = error->message;
-	}
-	PG_END_TRY();
 }
 
 List *
@@ -136,9 +116,13 @@ link_list_backups(const LinkName *link, const char *path)
 		foreach(lc, link_backup_ids(session, path))
 		{
 			LinkBackupListed *listed = palloc0(sizeof(LinkBackupListed));
+			LinkManifest *manifest;
 
 			listed->id = *(int64 *) lfirst(lc);
-			try_to_describe(session, path, listed);
+			/* one that is damaged is listed with what is wrong with it */
+			manifest = link_manifest_try_read(session, path, listed->id, &listed->error);
+			if (manifest)
+				describe(manifest, listed);
 			result = lappend(result, listed);
 		}
 		link_close(session);
@@ -200,6 +184,10 @@ link_drop_backup(const LinkName *link, const char *path, int64 id)
 			ereport(ERROR,
 					(errcode(ERRCODE_LINK_BAD_OPTION),
 					 errmsg("a backup id must be positive")));
+		if (!link_base_forget(id))
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_IN_USE),
+					 errmsg("cannot drop backup " INT64_FORMAT " while a backup that builds on it is being made", id)));
 		refuse_base(session, path, id);
 		link_list(session, link_backup_id_path(path, id, ""), true, take_path, &paths);
 		if (paths.paths == NIL)

@@ -141,6 +141,11 @@ enum
 };
 #define PIPELINE_ERROR_NCOLS PIPELINE_ERROR_COL_OCCURRED_AT
 
+enum
+{
+	BASELINE_COL_BACKUP = 1
+};
+
 /* Names of relations in schema link. */
 #define LINK_TABLE "link"
 #define LINK_ID_INDEX "link_pkey"
@@ -170,6 +175,8 @@ enum
 #define PIPELINE_ERROR_TABLE "pipeline_error"
 #define PIPELINE_ERROR_INDEX "pipeline_error_pipeline_index"
 #define PIPELINE_ERROR_ID_SEQUENCE "pipeline_error_id_seq"
+#define BASELINE_TABLE "baseline"
+#define BASELINE_INDEX "baseline_pkey"
 
 /* InvalidOid if the extension is not in this database. */
 extern Oid	link_schema_oid(void);

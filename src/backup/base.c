@@ -1,0 +1,261 @@
+/*-------------------------------------------------------------------------
+ *
+ * base.c
+ *	  The full backup that a differential one builds on.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "compat.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_control.h"
+#include "common/controldata_utils.h"
+#include "miscadmin.h"
+#include "postmaster/bgwriter.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+
+#include "backup/base.h"
+#include "backup/crew.h"
+#include "backup/inventory.h"
+#include "catalog/tables.h"
+#include "errors.h"
+
+/* Class of our locks on ids; see restore.c for the others. */
+#define BASE_SUBID 32762
+
+/* Pages that one process looks at, at a time. */
+#define RANGE_BLOCKS (256 * 1024 * 1024 / BLCKSZ)
+
+/*
+ * Which one.
+ */
+
+static bool
+hold(int64 id, LOCKMODE mode, bool wait)
+{
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, InvalidOid, (uint32) (id >> 32), (uint32) id, BASE_SUBID);
+	return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+static bool
+is_of_this_database(const LinkManifest *manifest)
+{
+	return manifest->system_identifier == GetSystemIdentifier() && manifest->database_oid == MyDatabaseId;
+}
+
+/* Those that cannot be read are passed over. */
+LinkManifest *
+link_base_find(LinkSession *session, const char *path)
+{
+	ListCell   *lc;
+
+	foreach(lc, link_backup_ids(session, path))
+	{
+		int64		id = *(int64 *) lfirst(lc);
+		char	   *error;
+		LinkManifest *manifest = link_manifest_try_read(session, path, id, &error);
+		LinkObject	object = {0};
+
+		if (manifest == NULL)
+			ereport(WARNING,
+					(errmsg("backup " INT64_FORMAT " is passed over: %s", id, error)));
+		else if (manifest->base == 0 && is_of_this_database(manifest))
+		{
+			/* whoever was dropping it has done so now */
+			(void) hold(id, ShareLock, true);
+			if (link_stat(session, link_backup_id_path(path, id, LINK_SENTINEL_OBJECT), &object))
+				return manifest;
+		}
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("there is no full backup of this database at \"%s\" of link %s", path, session->link_name),
+			 errhint("A differential backup builds on one: make it first, in mode full.")));
+}
+
+/*
+ * What is unchanged since.
+ */
+
+static void
+key_of(ScanKey key, int64 id)
+{
+	link_key_int64(key, BASELINE_COL_BACKUP, id);
+}
+
+static bool
+is_recorded(int64 id)
+{
+	ScanKeyData key;
+	LinkScan	scan;
+	bool		found;
+
+	key_of(&key, id);
+	link_scan_begin(&scan, BASELINE_TABLE, BASELINE_INDEX, 1, &key);
+	found = HeapTupleIsValid(link_scan_next(&scan));
+	link_scan_end(&scan);
+	return found;
+}
+
+/* Do positions of the base mean anything here? */
+static bool
+is_comparable(const LinkManifest *base, const LinkManifest *now)
+{
+	return base->timeline == now->timeline && is_recorded(base->id);
+}
+
+/* All that can be told without its pages. */
+static bool
+may_be_unchanged(const LinkInventoryTable *table, const LinkBackupTable *before)
+{
+	return table->persistence == RELPERSISTENCE_PERMANENT &&
+		table->has_pages &&
+		table->settled &&
+		table->condition[0] == '\0' &&
+		!before->in_doubt &&
+		before->file == table->table.file &&
+		before->blocks == table->table.blocks &&
+		strcmp(before->fingerprint, table->table.fingerprint) == 0;
+}
+
+static int
+by_oid(const ListCell *a, const ListCell *b)
+{
+	Oid			one = ((LinkBackupTable *) lfirst(a))->oid;
+	Oid			other = ((LinkBackupTable *) lfirst(b))->oid;
+
+	return (one > other) - (one < other);
+}
+
+/* In a list in this order; NULL: it was not there. */
+static LinkBackupTable *
+table_of(List *tables, Oid oid)
+{
+	int			from = 0;
+	int			to = list_length(tables);
+
+	while (from < to)
+	{
+		int			middle = (from + to) / 2;
+		LinkBackupTable *table = list_nth(tables, middle);
+
+		if (table->oid == oid)
+			return table;
+		if (table->oid < oid)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return NULL;
+}
+
+static List *
+add_tasks(List *tasks, const LinkInventoryTable *table, XLogRecPtr baseline)
+{
+	int			first = list_length(tasks);
+	BlockNumber from = 0;
+
+	/* one for an empty table too, so that each has a first */
+	do
+	{
+		LinkTask   *task = palloc0(sizeof(LinkTask));
+
+		task->kind = LINK_TASK_PAGES;
+		task->path = table->table.name;
+		task->sql = "";
+		task->table = table->table.oid;
+		task->from = from;
+		task->to = from + Min(RANGE_BLOCKS, table->table.blocks - from);
+		task->baseline = baseline;
+		task->first = first;
+		tasks = lappend(tasks, task);
+		from = task->to;
+	} while (from < table->table.blocks);
+	return tasks;
+}
+
+void
+link_base_reuse(const LinkRow *row, const LinkManifest *base, const LinkManifest *now, List *tables, int processes)
+{
+	List	   *before = list_copy(base->tables);
+	List	   *candidates = NIL;	/* LinkInventoryTable * */
+	List	   *firsts = NIL;	/* number of the first task of each */
+	List	   *tasks = NIL;
+	ListCell   *lc;
+	ListCell   *first;
+
+	if (!is_comparable(base, now))
+	{
+		ereport(NOTICE,
+				(errmsg("all tables are copied: this server's history is not that of backup " INT64_FORMAT, base->id)));
+		return;
+	}
+	list_sort(before, by_oid);
+	foreach(lc, tables)
+	{
+		LinkInventoryTable *table = lfirst(lc);
+		LinkBackupTable *known = table_of(before, table->table.oid);
+
+		if (known == NULL || !may_be_unchanged(table, known))
+			continue;
+		candidates = lappend(candidates, table);
+		firsts = lappend_int(firsts, list_length(tasks));
+		tasks = add_tasks(tasks, table, base->baseline);
+	}
+	link_crew_run(row, tasks, processes);
+	forboth(lc, candidates, first, firsts)
+	{
+		LinkInventoryTable *table = lfirst(lc);
+
+		if (!((LinkTask *) list_nth(tasks, lfirst_int(first)))->changed)
+			table->table.parts = table_of(before, table->table.oid)->parts;
+	}
+}
+
+/*
+ * Being one.
+ */
+
+static XLogRecPtr
+redo_of_last_checkpoint(void)
+{
+	bool		sound;
+	ControlFileData *control = get_controlfile(DataDir, &sound);
+	XLogRecPtr	redo = sound ? control->checkPointCopy.redo : InvalidXLogRecPtr;
+
+	pfree(control);
+	return redo;
+}
+
+/*
+ * The checkpoint is for pg_resetwal, which goes on behind the last one, be the WAL
+ * lost or not: so no position before the baseline is given a second time.
+ */
+void
+link_base_record(const LinkManifest *manifest)
+{
+	Datum		values[] = {Int64GetDatum(manifest->id)};
+	bool		nulls[] = {false};
+
+	link_table_insert(BASELINE_TABLE, values, nulls);
+	if (redo_of_last_checkpoint() < manifest->baseline)
+		RequestCheckpoint(CHECKPOINT_IMMEDIATE | CHECKPOINT_FORCE | CHECKPOINT_WAIT);
+}
+
+bool
+link_base_forget(int64 id)
+{
+	ScanKeyData key;
+
+	if (!hold(id, ExclusiveLock, false))
+		return false;
+	key_of(&key, id);
+	if (!XactReadOnly)
+		link_table_delete_all(BASELINE_TABLE, BASELINE_INDEX, 1, &key);
+	return true;
+}
