@@ -273,6 +273,8 @@ pin_settings(void)
 		{"search_path", "pg_catalog"},
 		{"statement_timeout", "0"},
 		{"synchronize_seqscans", "off"},
+		/* estimates of queries of the catalogs have it compile for longer than they run */
+		{"jit", "off"},
 	};
 	int			level = NewGUCNestLevel();
 

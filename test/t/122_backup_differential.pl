@@ -1,0 +1,265 @@
+# Differential backups: what has changed since the base is copied, whatever the
+# change leaves on the pages, and what has not is the base's (INTERNALS A1).
+#
+# LINK_TEST_LONG=1: 50 random rounds instead of 5. LINK_TEST_SEED: those of another run.
+
+use strict;
+use warnings;
+use JSON::PP ();
+use LinkTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $seed = $ENV{LINK_TEST_SEED} // time ^ $$;
+srand($seed);
+note("seed $seed");
+
+# Small segments, so that positions in the WAL soon pass each other. Without streaming, what
+# a transaction writes to a file that it has made leaves no position on the pages.
+my $segment = [ '--wal-segsize=1' ];
+my $node = new_node('differential', preload => '', init => [ extra => [ @{ $INITDB[1] }, @$segment ] ],
+	conf => "autovacuum = off\nshared_buffers = 1MB\nmax_prepared_transactions = 5\nwal_level = minimal\nmax_wal_senders = 0\nwal_skip_threshold = 0\n"
+	  . "checkpoint_timeout = 1h\nmax_wal_size = 1GB\nmax_worker_processes = 8\n");
+my $root = $node->basedir . '/files';
+mkdir $root or die;
+my $here = $node;    # the server that sql() and those after it ask
+
+sub sql { my ($sql, $db) = @_; return $here->safe_psql($db // 'postgres', $sql) }
+sub says { my ($sql, $db) = @_; my ($out, $err) = ('', ''); $here->psql($db // 'postgres', "\\set VERBOSITY verbose\n$sql", stdout => \$out, stderr => \$err); return $out . $err }
+sub session { return $here->background_psql('postgres') }
+sub full { my ($path, %arg) = @_; return sql(($arg{set} // '') . "SELECT link.backup_database('files', '$path')") }
+sub differential { my ($path, %arg) = @_; return sql(($arg{set} // '') . "SELECT link.backup_database('files', '$path', mode => 'differential')", $arg{db}) }
+sub next_segments { sql('INSERT INTO filler SELECT repeat(md5(n::text), 30) FROM generate_series(1, 3000) n; TRUNCATE filler') }
+
+# waits(SESSION PID): until it waits for a lock
+sub waits { my ($query) = @_; $here->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%$query%' AND pid <> pg_backend_pid()") or die "no wait for $query" }
+
+# Tables, without the extension's, that a backup has copied itself, and those that it has of its base.
+sub manifest { my ($path, $id) = @_; return JSON::PP::decode_json(slurp_file("$root/$path/$id/manifest.json")) }
+sub tables_of { my ($path, $id, $of) = @_; return join ' ', sort map { $_->{name} =~ s/^public\.//r } grep { $_->{name} !~ /^link\./ && $_->{parts}[0]{path} =~ m{^$of/} } @{ manifest($path, $id)->{tables} } }
+sub copied { my ($path, $id) = @_; return tables_of($path, $id, $id) }
+sub referred { my ($path, $id) = @_; return tables_of($path, $id, manifest($path, $id)->{base}) }
+
+# What all tables hold, one line each.
+sub contents
+{
+	my ($db) = @_;
+	my $queries = sql(q{SELECT string_agg(format('SELECT %L, count(*), md5(coalesce(string_agg(t::text, E''\n'' ORDER BY t::text), '''')) FROM ONLY %s t', c.oid::regclass, c.oid::regclass), ' UNION ALL ' ORDER BY c.oid::regclass::text COLLATE "C")
+		FROM pg_class c WHERE relkind = 'r' AND relnamespace::regnamespace::text !~ '^(pg_|information_schema|link$)'}, $db);
+	return sql($queries, $db);
+}
+
+# The database that a backup makes is the one that it is of.
+sub restores
+{
+	my ($path, $id, $name) = @_;
+	my $before = contents('postgres');
+	sql("SELECT link.restore_database('files', '$path', 'restored', $id)");
+	is(contents('restored'), $before, $name);
+	sql('DROP DATABASE restored');
+}
+
+make_link($node, 'files', 'FS', {}, { root => $root });
+
+#
+# Every way to change a table that does not show on its pages.
+#
+sql(q{
+	CREATE TYPE color AS ENUM ('red', 'green', 'blue'); CREATE TYPE shade AS ENUM ('light', 'dark');
+	CREATE TYPE size AS ENUM ('s', 'm', 'l'); CREATE TYPE grade AS ENUM ('good', 'bad'); CREATE TYPE step AS ENUM ('one', 'two');
+	CREATE TYPE mood AS ENUM ('calm', 'wild');
+	CREATE DOMAIN tone AS shade; CREATE TYPE sizes AS RANGE (subtype = size, multirange_type_name = sizes_multirange); CREATE TYPE graded AS (id int, grade grade);
+	CREATE TYPE pair AS (a int, b int); CREATE DOMAIN positive AS int;
+	CREATE TABLE row_of (x int, step step);
+	CREATE ACCESS METHOD other TYPE TABLE HANDLER heap_tableam_handler;
+	CREATE SCHEMA elsewhere;
+});
+my $rows = 'SELECT n, md5(n::text) FROM generate_series(1, 1000) n';
+my $plain = "CREATE TABLE %s (n int, t text); INSERT INTO %s $rows";
+
+# name => [made by, changed by, name afterwards]; of a name in lower case nothing has changed
+my %tables = (
+	same => [$plain],
+	filler => ['CREATE TABLE %s (t text)'],
+	empty => ['CREATE TABLE %s (n int)'],
+	nothing => ['CREATE TABLE %s ()'],
+	toasted => ["CREATE TABLE %s (n int, t text); ALTER TABLE %s ALTER t SET STORAGE external; INSERT INTO %s SELECT n, repeat(md5(n::text), 200) FROM generate_series(1, 20) n"],
+	read_only => [$plain, "SELECT count(*) FROM %s; BEGIN; LOCK %s IN ROW SHARE MODE; COMMIT; ANALYZE %s; CREATE INDEX ON %s (n); COMMENT ON TABLE %s IS 'x'"],
+	moved => [$plain, 'ALTER TABLE %s RENAME TO renamed; ALTER TABLE renamed SET SCHEMA elsewhere', 'elsewhere.renamed'],
+	settled => ["CREATE TABLE %s (d date, t timestamptz, i interval, m money, f float8, a numeric[], j jsonb, r int4range, b bytea); INSERT INTO %s VALUES ('2020-02-03', now(), '-1 day 2:3', 12.34, 1.0/3, '{1,2}', '{}', '[1,2)', 'x')", "SELECT 1"],
+	locked_weakly => [$plain],
+	partitioned_1 => ['CREATE TABLE partitioned (n int) PARTITION BY RANGE (n); CREATE TABLE %s PARTITION OF partitioned FOR VALUES FROM (1) TO (100); INSERT INTO %s VALUES (1)'],
+	type_with_more => ["CREATE TYPE plenty AS ENUM ('a'); CREATE TABLE %s (p plenty); INSERT INTO %s VALUES ('a')"],
+
+	PARTITIONED_2 => ['CREATE TABLE %s PARTITION OF partitioned FOR VALUES FROM (100) TO (200); INSERT INTO %s VALUES (101)', 'INSERT INTO partitioned VALUES (150)'],
+	INSERTED => [$plain, "INSERT INTO %s VALUES (0, 'x')"],
+	UPDATED => [$plain, "UPDATE %s SET t = reverse(t) WHERE n = 500"],
+	DELETED => [$plain, 'DELETE FROM %s WHERE n = 500'],
+	TOAST_UPDATED => ["CREATE TABLE %s (n int, t text); ALTER TABLE %s ALTER t SET STORAGE external; INSERT INTO %s SELECT n, repeat(md5(n::text), 200) FROM generate_series(1, 20) n", 'UPDATE %s SET t = reverse(t) WHERE n = 10'],
+	ADDED_TO_EMPTY => ['CREATE TABLE %s (n int)', 'INSERT INTO %s VALUES (1)'],
+	TAIL => [$plain, 'DELETE FROM %s WHERE ctid >= $$(4,0)$$; VACUUM %s'],
+	ZEROS => [$plain, 'DELETE FROM %s WHERE ctid >= $$(4,0)$$; VACUUM %s'],
+	ALL_DELETED => [$plain, 'DELETE FROM %s; VACUUM %s'],
+	UNLOGGED => ["CREATE UNLOGGED TABLE %s (n int, t text); INSERT INTO %s $rows", "INSERT INTO %s VALUES (0, 'x')"],
+	UNLOGGED_SAME => ["CREATE UNLOGGED TABLE %s (n int, t text); INSERT INTO %s $rows"],
+	OTHER_METHOD => ["CREATE TABLE %s (n int) USING other; INSERT INTO %s VALUES (1)"],
+	TRUNCATED => [$plain, 'TRUNCATE %s'],
+	FILLED_AGAIN => [$plain, "BEGIN; TRUNCATE %s; INSERT INTO %s SELECT n, md5((-n)::text) FROM generate_series(1, 1000) n; COMMIT"],
+	MADE_AGAIN => [$plain, "DROP TABLE %s; CREATE TABLE %s AS SELECT n, md5((-n)::text) AS t FROM generate_series(1, 1000) n"],
+	NEW => ['SELECT 1', $plain],
+	REWRITTEN => [$plain, 'ALTER TABLE %s ALTER n TYPE bigint USING -n'],
+	VACUUM_FULL => [$plain, 'VACUUM FULL %s'],
+	CLUSTERED => ["$plain; CREATE INDEX cluster_index ON %s (t)", 'CLUSTER %s USING cluster_index'],
+
+	ENUM => ["CREATE TABLE %s (c color); INSERT INTO %s VALUES ('red'), ('blue')", "ALTER TYPE color RENAME VALUE 'red' TO 'rouge'"],
+	ENUM_ARRAY => ["CREATE TABLE %s (c color[]); INSERT INTO %s VALUES ('{red,blue}')"],
+	ENUM_DOMAIN => ["CREATE TABLE %s (t tone); INSERT INTO %s VALUES ('dark')", "ALTER TYPE shade RENAME VALUE 'dark' TO 'black'"],
+	ENUM_RANGE => ["CREATE TABLE %s (s sizes); INSERT INTO %s VALUES ('[s,m]')", "ALTER TYPE size RENAME VALUE 's' TO 'small'"],
+	ENUM_MULTIRANGE => ["CREATE TABLE %s (s sizes_multirange); INSERT INTO %s VALUES ('{[s,m]}')"],
+	ENUM_COMPOSITE => ["CREATE TABLE %s (g graded[]); INSERT INTO %s VALUES (ARRAY[ROW(1, 'bad')::graded])", "ALTER TYPE grade RENAME VALUE 'bad' TO 'poor'"],
+	ENUM_ROW => ["CREATE TABLE %s (r row_of); INSERT INTO %s VALUES (ROW(1, 'one'))", "ALTER TYPE step RENAME VALUE 'one' TO 'first'"],
+	ENUM_THERE_AND_BACK => ["CREATE TABLE %s (m mood); INSERT INTO %s VALUES ('calm')", "ALTER TYPE mood RENAME VALUE 'calm' TO 'quiet'; ALTER TYPE mood RENAME VALUE 'quiet' TO 'calm'"],
+	MORE_FIELDS => ["CREATE TABLE %s (p pair); INSERT INTO %s VALUES ('(1,2)')", 'ALTER TYPE pair ADD ATTRIBUTE c int'],
+	DOMAIN => ["CREATE TABLE %s (p positive); INSERT INTO %s VALUES (1)", 'ALTER DOMAIN positive ADD CHECK (VALUE > 0)'],
+	NAMES_OF_OTHERS => ["CREATE TABLE %s (r regclass, a regclass[]); INSERT INTO %s VALUES ('moved', '{moved}')"],
+	ROLES => ["CREATE ROLE old_name; CREATE TABLE %s (r regrole); INSERT INTO %s VALUES ('old_name')", 'ALTER ROLE old_name RENAME TO new_name'],
+	COLUMN_ADDED => [$plain, 'ALTER TABLE %s ADD c int DEFAULT 1; ALTER TABLE %s ALTER c SET DEFAULT 2'],
+	COLUMN_DROPPED => [$plain, 'ALTER TABLE %s DROP t'],
+	COLUMN_REPLACED => [$plain, 'ALTER TABLE %s DROP t; ALTER TABLE %s ADD t text'],
+	COLUMN_RENAMED => [$plain, 'ALTER TABLE %s RENAME t TO u'],
+	COLUMN_LONGER => ['CREATE TABLE %s (v varchar(5)); INSERT INTO %s VALUES ($$x$$)', 'ALTER TABLE %s ALTER v TYPE varchar(10)'],
+	COLUMN_COLLATED => [$plain, 'ALTER TABLE %s ALTER t TYPE text COLLATE "POSIX"'],
+	NO_LONGER_GENERATED => ['CREATE TABLE %s (n int, m int GENERATED ALWAYS AS (n + 1) STORED); INSERT INTO %s VALUES (1)', 'ALTER TABLE %s ALTER m DROP EXPRESSION'],
+
+	# while the base is made, another transaction
+	OPEN_INSERT => [$plain],
+	OPEN_UPDATE => [$plain],
+	OPEN_DELETE => [$plain],
+	OPEN_SUBTRANSACTION => [$plain],
+	OPEN_LOCK => [$plain],
+	PREPARED_INSERT => [$plain],
+	PREPARED_DELETE => [$plain],
+);
+my @in_order = sort { lc $a cmp lc $b } keys %tables;
+sub table_sql { my ($name, $sql) = @_; return defined $sql ? $sql =~ s/%s/lc $name/egr : () }
+sql(table_sql($_, $tables{$_}[0])) foreach @in_order;
+sql('VACUUM FREEZE');    # so that nobody who reads them has to write to them
+next_segments();
+
+my $open = session();
+$open->query_safe(q{
+	BEGIN;
+	INSERT INTO open_insert VALUES (0, 'x');
+	UPDATE open_update SET t = reverse(t) WHERE n = 500;
+	DELETE FROM open_delete WHERE n = 500;
+	SAVEPOINT s; INSERT INTO open_subtransaction VALUES (0, 'x'); RELEASE s;
+	LOCK open_lock IN ROW EXCLUSIVE MODE;
+	LOCK locked_weakly IN ROW SHARE MODE;});
+my $rolled_back = session();
+$rolled_back->query_safe("BEGIN; INSERT INTO open_lock VALUES (0, 'x')");
+sql(q{BEGIN; INSERT INTO prepared_insert VALUES (0, 'x'); DELETE FROM prepared_delete WHERE n = 500; PREPARE TRANSACTION 'p'});
+my $base = full('all');
+$open->query_safe('COMMIT');
+$open->quit;
+$rolled_back->query_safe('ROLLBACK');
+$rolled_back->quit;
+sql("COMMIT PREPARED 'p'");
+sql(table_sql($_, $tables{$_}[1])) foreach grep { defined $tables{$_}[1] } @in_order;
+
+# a server that goes down while it extends a table leaves such pages
+my $zeros = $node->data_dir . '/' . sql("SELECT pg_relation_filepath('zeros')");
+my $blocks = manifest('all', $base)->{tables};
+($blocks) = map { $_->{blocks} } grep { $_->{name} eq 'public.zeros' } @$blocks;
+$node->stop;
+cmp_ok(-s $zeros, '<', $blocks * 8192, 'a table that has been cut off');
+truncate($zeros, $blocks * 8192) or die;
+$node->start;
+
+my $id = differential('all');
+is(referred('all', $id), join(' ', sort map { $tables{$_}[2] // $_ } grep { $_ eq lc } @in_order), 'what is unchanged is the base\'s');
+is(copied('all', $id), join(' ', sort 'row_of', map { lc } grep { $_ ne lc } @in_order), 'what has changed is copied');
+restores('all', $id, '... and together they are the database');
+is(sql("SELECT mode, base, error IS NULL FROM link.list_backups('files', 'all')"), "differential|$base|t\nfull||t", 'both are listed');
+like(join(' ', glob("$root/all/$id/data/link.*")), qr/link\.link\..*link\.privilege\./, 'tables that an extension has a condition for are copied');
+
+#
+# What is a base, and for how long.
+#
+like(says("SELECT link.backup_database('files', 'none', mode => 'differential')"), qr/ERROR:  55000: there is no full backup of this database at "none"/, 'a path without a base');
+sql(q{CREATE DATABASE twin TEMPLATE postgres STRATEGY file_copy});
+like(says("SELECT link.backup_database('files', 'all', mode => 'differential')", 'twin'), qr/ERROR:  55000: there is no full backup of this database/, 'a base of another database');
+sql('DROP DATABASE twin');
+
+# begin_backup(PATH, MODE, FIRST): gives what waits for its end and tells what it said
+sub begin_backup
+{
+	my ($path, $mode, $set) = @_;
+	my ($out, $h) = ('');
+	$h = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-d', $here->connstr('postgres'), '-c', $set // 'SELECT', '-c',
+			"SELECT link.backup_database('files', '$path', mode => '$mode')" ], '<', \undef, '>', \$out, '2>&1', IPC::Run::timer(60));
+	return sub { $h->finish; return $out =~ s/^\s+|\s+$//gr };
+}
+
+my $second = full('all');
+my $holder = session();
+$holder->query_safe('BEGIN; LOCK inserted IN ACCESS EXCLUSIVE MODE');
+my $end = begin_backup('all', 'differential');
+waits('backup_database');
+like(says("SELECT link.drop_backup('files', 'all', $second)"), qr/ERROR:  55006: .*$second/, 'a base is not dropped while somebody builds on it');
+$holder->query_safe('COMMIT');
+my $on_second = $end->();
+is(manifest('all', $on_second)->{base}, $second, 'the newest full backup is the base');
+like(says("SELECT link.drop_backup('files', 'all', $second)"), qr/ERROR:  2BP01: .*$second.*$on_second/, '... nor as long as there is one that builds on it');
+sql("SELECT link.drop_backup('files', 'all', $on_second)");
+is(says("SELECT link.drop_backup('files', 'all', $second)"), '', '... but then');
+is(sql('SELECT count(*) FROM link.baseline'), 1, '... and it is no base any more');
+
+my $flip = sub {
+	my ($file) = @_;
+	open my $f, '+<', $file or die "$file: $!";
+	seek $f, int((-s $file) / 2), 0;
+	read $f, my $byte, 1;
+	seek $f, -1, 1;
+	print $f chr(ord($byte) ^ 1);
+	close $f;
+};
+my ($object) = glob("$root/all/$base/data/public.toasted.*");
+$flip->($object);
+like(says("SELECT link.verify_backup('files', 'all', $id)"), qr/ERROR:  XX001:.*$base\/data\/public\.toasted/s, 'a damaged object of the base: verify tells');
+like(says("SELECT link.restore_database('files', 'all', 'restored', $id)"), qr/ERROR:  XX001:.*$base\/data\/public\.toasted/s, '... and RESTORE');
+is(sql("SELECT count(*) FROM pg_database WHERE datname ~ 'restore'"), 0, '... which leaves nothing');
+$flip->($object);
+is(says("SELECT link.verify_backup('files', 'all', $id)"), $id, 'it is as it was');
+
+full('damaged');
+my $damaged = full('damaged');
+$flip->("$root/damaged/$damaged/manifest.json");
+like(says("SELECT link.backup_database('files', 'damaged', mode => 'differential')"), qr/^\d{16}.*WARNING: .*$damaged is passed over: .*is damaged/s, 'a base that is damaged is none: the one before it serves');
+$flip->((glob("$root/damaged/*/manifest.json"))[0]);
+like(says("SELECT link.backup_database('files', 'damaged', mode => 'differential')"), qr/WARNING: .*ERROR:  55000/s, '... as long as there is one');
+
+sql(q{CREATE ROLE writer LOGIN; GRANT pg_read_all_data TO writer; SELECT link.grant_privilege('WRITE', 'LINK public.files', 'writer')});
+like(says("SET SESSION AUTHORIZATION writer; SELECT link.backup_database('files', 'all', mode => 'differential')"), qr/ERROR:  42501: .*READ/s, 'whoever may not read the link cannot build on what is there');
+
+#
+# What the snapshot of the base has not seen is in doubt, or newer than its baseline.
+#
+foreach my $isolation ('read committed', 'repeatable read')
+{
+	my $path = $isolation =~ s/ /_/r;
+	next_segments();
+	$holder->query_safe('BEGIN; LOCK updated IN ACCESS EXCLUSIVE MODE');
+	$end = begin_backup($path, 'full', "SET default_transaction_isolation = '$isolation'");
+	waits('backup_database');
+	sql("INSERT INTO same VALUES (0, '$isolation')");
+	$holder->query_safe('COMMIT');
+	like($end->(), qr/^\d{16}$/, "a base in $isolation that waits while others write");
+	restores($path, differential($path), '... is one that a differential backup can build on');
+}
+is(referred('repeatable_read', differential('repeatable_read')), '', 'all is in doubt for a snapshot that is older than the statement');
+isnt(referred('read_committed', differential('read_committed', set => "SET default_transaction_isolation = 'repeatable read';")), '', '... of the base, that is');
+$holder->quit;
+
+done_testing();
