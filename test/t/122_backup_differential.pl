@@ -262,4 +262,145 @@ is(referred('repeatable_read', differential('repeatable_read')), '', 'all is in 
 isnt(referred('read_committed', differential('read_committed', set => "SET default_transaction_isolation = 'repeatable read';")), '', '... of the base, that is');
 $holder->quit;
 
+#
+# Positions in the WAL mean nothing elsewhere.
+#
+# copy(NAME, CONF): of the server, which stops and starts meanwhile
+sub copy
+{
+	my ($name, $conf) = @_;
+	my $copy = PostgreSQL::Test::Cluster->new($name);
+	mkdir $node->backup_dir;
+	$node->stop;
+	system_or_bail('cp', '-a', $node->data_dir, $node->backup_dir . "/$name");
+	$node->start;
+	$copy->init_from_backup($node, $name);
+	$copy->append_conf('postgresql.conf', $conf);
+	return $copy;
+}
+
+# A copy that goes its own way: when the base is made, it is behind.
+my $clone = copy('clone', "wal_level = replica\n");
+$clone->start;
+next_segments();
+sql("UPDATE same SET t = 'of the original'");
+full('clone');
+$here = $clone;
+sql("UPDATE same SET t = 'of the copy'; VACUUM FREEZE same");
+$id = differential('clone');
+is(referred('clone', $id), '', 'a server that was not there when the base was made has all copied');
+restores('clone', $id, '... so that it gets what is its own');
+like(says("SELECT link.backup_database('files', 'clone', mode => 'differential')"), qr/NOTICE: .*all tables are copied.*history/, '... and says why');
+
+# Another timeline.
+full('timeline');
+isnt(referred('timeline', differential('timeline')), '', 'a base of its own serves');
+$clone->stop;
+$clone->set_standby_mode;
+$clone->start;
+$clone->promote;
+$id = differential('timeline');
+is(manifest('timeline', $id)->{timeline}, 2, 'a timeline is over');
+is(referred('timeline', $id), '', '... and all is copied');
+restores('timeline', $id, '... as it is');
+$clone->stop;
+
+# Another system, which makes the same of itself.
+my $stranger = new_node('stranger', preload => '', conf => "link.master_key_file = '" . $node->basedir . "/link_master.key'\n");
+$here = $stranger;
+make_link($stranger, 'files', 'FS', {}, { root => $root });
+sql("CREATE TABLE theirs (n int); SET session_replication_role = replica; INSERT INTO link.baseline VALUES ($base)");
+like(says("SELECT link.backup_database('files', 'all', mode => 'differential')"), qr/ERROR:  55000: there is no full backup of this database/, 'a base of another system');
+$stranger->stop;
+$here = $node;
+
+# The WAL is lost, and pg_resetwal gives positions for the second time that are not in pg_control.
+sql('CHECKPOINT');
+next_segments();
+sql("UPDATE same SET t = 'before'; VACUUM FREEZE same");
+$base = full('reset');
+sql('SELECT count(*) FROM link.baseline');
+contents('postgres');    # pages go to disk, as there is no room for so many
+$node->stop('immediate');
+unlink glob($node->data_dir . '/pg_wal/0*');
+$node->command_ok([ 'pg_resetwal', '-f', $node->data_dir ], 'pg_resetwal');
+$node->start;
+sql('DO $$ BEGIN FOR i IN 1 .. 200 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$');
+sql("UPDATE same SET t = 'after'");
+next_segments() foreach 1 .. 3;
+restores('reset', differential('reset'), '... and what has changed since is copied');
+$node->stop;
+
+#
+# At random: some write while the base is made, some have written and end after it.
+#
+my $tables = 150;
+my $rounds = $ENV{LINK_TEST_LONG} ? 50 : 5;
+$here = new_node('rounds', preload => '', conf => "max_prepared_transactions = 10\nautovacuum_naptime = 1s\nmax_worker_processes = 8\n");
+make_link($here, 'files', 'FS', {}, { root => $root });
+sql(q{
+CREATE PROCEDURE change(t int, what int, x int) LANGUAGE plpgsql AS $$
+DECLARE name text := 'public.t' || t;
+BEGIN
+	SET LOCAL lock_timeout = '50ms';
+	IF what < 30 THEN EXECUTE format('INSERT INTO %s SELECT g, md5(g::text || $1) FROM generate_series(1, $1 %% 5 + 1) g', name) USING x;
+	ELSIF what < 45 THEN EXECUTE format('UPDATE %s SET v = md5(v) WHERE n %% 7 = $1 %% 7', name) USING x;
+	ELSIF what < 60 THEN EXECUTE format('DELETE FROM %s WHERE n %% 11 = $1 %% 11', name) USING x;
+	ELSIF what < 70 THEN EXECUTE format('DELETE FROM %s WHERE ctid >= ''(1,0)''', name);
+	ELSIF what < 80 THEN EXECUTE format('UPDATE %s SET v = repeat(v, 100) WHERE n = $1 %% 50', name) USING x;
+	ELSIF what < 85 THEN EXECUTE format('INSERT INTO %s SELECT g, md5(g::text) FROM generate_series(1, 300) g', name);
+	ELSIF what < 88 THEN EXECUTE format('TRUNCATE %s', name);
+	ELSIF what < 90 THEN EXECUTE format('ALTER TABLE %s ADD c%s text DEFAULT ''x''', name, x);
+	ELSE
+		BEGIN
+			EXECUTE format('INSERT INTO %s VALUES ($1, ''subtransaction'')', name) USING x;
+			IF what < 93 THEN RAISE division_by_zero; END IF;
+		EXCEPTION WHEN division_by_zero THEN NULL;
+		END;
+	END IF;
+EXCEPTION WHEN lock_not_available OR duplicate_column OR undefined_function THEN NULL;
+END $$;
+});
+sql(join '', map { "CREATE TABLE t$_ (n int, v text); INSERT INTO t$_ SELECT g, md5(g::text) FROM generate_series(1, 100 + 10 * ($_ % 40)) g;" } 1 .. $tables);
+sql('VACUUM');
+my $script = $node->basedir . '/change.sql';
+append_to_file($script, "\\set t random(1, $tables)\n\\set what random(0, 99)\n\\set x random(1, 1000)\nCALL change(:t, :what, :x);\n");
+append_to_file("$script.vacuum", "\\set t random(1, $tables)\nSET lock_timeout = '50ms'; VACUUM public.t:t;\n");
+sub one_of { return $_[ rand @_ ] }
+sub change { my ($kinds) = @_; return sprintf 'CALL change(%d, %d, %d)', 1 + int rand $tables, rand($kinds // 100), rand 1000 }
+
+my ($reused, $copied) = (0, 0);
+foreach my $round (1 .. $rounds)
+{
+	my $path = "round$round";
+	# whom no VACUUM has followed reads write to, where there are checksums
+	sql('VACUUM FREEZE') if rand() < 0.3;
+	my @open = map { session() } 1 .. 4;
+	foreach my $open (@open) { $open->query_safe('BEGIN'); $open->query_safe(change(80)) foreach 1 .. 3; $open->query_safe('SAVEPOINT s; ' . change(80) . '; ' . one_of('RELEASE s', 'ROLLBACK TO s')) }
+	sql('BEGIN; ' . change(80) . '; ' . change(80) . "; PREPARE TRANSACTION 'p$round'");
+
+	my $writers = IPC::Run::start([ 'pgbench', '-n', '-c', 3, '-T', 60, '-R', 120, '-f', "$script\@4", '-f', "$script.vacuum\@1", $here->connstr('postgres') ], '<', \undef, '>', \my $out, '2>&1', IPC::Run::timer(120));
+	sleep(0.2 + rand 0.3);
+	my $base = full($path, set => rand() < 0.1 ? "SET default_transaction_isolation = 'repeatable read';" : '');
+	sleep(rand 0.2);
+	$writers->signal('INT');
+	eval { $writers->finish };
+	foreach my $open (@open) { $open->query_safe(one_of('COMMIT', 'ROLLBACK')); $open->quit }
+	sql(one_of('COMMIT', 'ROLLBACK') . " PREPARED 'p$round'");
+	sql(join '; ', map { change() } 1 .. rand 10);
+	$here->restart(one_of('fast', 'immediate')) if rand() < 0.2;
+
+	my $still_open = session();
+	$still_open->query_safe('BEGIN; ' . change(60));
+	my $id = differential($path);
+	restores($path, $id, "round $round");
+	$still_open->query_safe('ROLLBACK');
+	$still_open->quit;
+	$reused += scalar(my @old = split / /, referred($path, $id));
+	$copied += scalar(my @new = split / /, copied($path, $id));
+}
+cmp_ok($reused, '>', $rounds * $tables / 10, 'of tables that nobody has changed nothing was copied');
+note("$reused tables referred to the base, $copied were copied");
+cmp_ok($copied, '>', $rounds * $tables / 10, '... and many have been changed');
+
 done_testing();
