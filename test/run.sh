@@ -9,6 +9,7 @@
 #
 # LINK_TEST_REQUIRE=all  a service that cannot be had is a failure, not a skip
 # LINK_S3_ENDPOINT       an S3 server that runs already, with all that ceph_start exports
+# LINK_TEST_LONG=1       more random rounds, where a test has them
 # LINK_KEEP=1            keeps the work folder with all logs
 #
 # The last line is "N passed, N failed, N skipped".

@@ -324,7 +324,9 @@ back_up(const LinkBackupArgs *args)
 	link_crew_run(backup.row, backup.tasks, processes);
 	backup.manifest.sequences = link_inventory_sequences(backup.manifest.schemas);
 	PopActiveSnapshot();
-	if (base == NULL)
+	if (base)
+		link_base_require(backup.session, args->path, base);
+	else
 		link_base_record(&backup.manifest);
 	backup.manifest.finished = utc_time(GetCurrentTimestamp());
 	link_manifest_write(backup.session, args->path, &backup.manifest);

@@ -48,6 +48,14 @@ is_of_this_database(const LinkManifest *manifest)
 	return manifest->system_identifier == GetSystemIdentifier() && manifest->database_oid == MyDatabaseId;
 }
 
+static bool
+is_there(LinkSession *session, const char *path, int64 id)
+{
+	LinkObject	object = {0};
+
+	return link_stat(session, link_backup_id_path(path, id, LINK_SENTINEL_OBJECT), &object);
+}
+
 /* Those that cannot be read are passed over. */
 LinkManifest *
 link_base_find(LinkSession *session, const char *path)
@@ -59,7 +67,6 @@ link_base_find(LinkSession *session, const char *path)
 		int64		id = *(int64 *) lfirst(lc);
 		char	   *error;
 		LinkManifest *manifest = link_manifest_try_read(session, path, id, &error);
-		LinkObject	object = {0};
 
 		if (manifest == NULL)
 			ereport(WARNING,
@@ -68,7 +75,7 @@ link_base_find(LinkSession *session, const char *path)
 		{
 			/* whoever was dropping it has done so now */
 			(void) hold(id, ShareLock, true);
-			if (link_stat(session, link_backup_id_path(path, id, LINK_SENTINEL_OBJECT), &object))
+			if (is_there(session, path, id))
 				return manifest;
 		}
 	}
@@ -76,6 +83,15 @@ link_base_find(LinkSession *session, const char *path)
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("there is no full backup of this database at \"%s\" of link %s", path, session->link_name),
 			 errhint("A differential backup builds on one: make it first, in mode full.")));
+}
+
+void
+link_base_require(LinkSession *session, const char *path, const LinkManifest *base)
+{
+	if (!is_there(session, path, base->id))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("backup " INT64_FORMAT ", which this one builds on, has been dropped meanwhile", base->id)));
 }
 
 /*

@@ -26,6 +26,9 @@
  */
 extern LinkManifest *link_base_find(LinkSession *session, const char *path);
 
+/* 55000 if it has gone: other servers know nothing of what this one holds. */
+extern void link_base_require(LinkSession *session, const char *path, const LinkManifest *base);
+
 /*
  * Give those of the tables, LinkInventoryTable *, that are what they were the parts
  * that the base has of them.  'now' is what is being made.
