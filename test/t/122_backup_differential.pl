@@ -250,6 +250,7 @@ like(says("SELECT link.backup_database('files', 'damaged', mode => 'differential
 
 sql(q{CREATE ROLE writer LOGIN; GRANT pg_read_all_data TO writer; SELECT link.grant_privilege('WRITE', 'LINK public.files', 'writer')});
 like(says("SET SESSION AUTHORIZATION writer; SELECT link.backup_database('files', 'all', mode => 'differential')"), qr/ERROR:  42501: .*READ/s, 'whoever may not read the link cannot build on what is there');
+like(says('GRANT ALL ON link.baseline TO writer; SET SESSION AUTHORIZATION writer; INSERT INTO link.baseline VALUES (1)'), qr/ERROR:  42501/, 'nobody says what is a base but a backup');
 
 #
 # What the snapshot of the base has not seen is in doubt, or newer than its baseline.
