@@ -31,7 +31,7 @@ sub says { my ($sql, $db) = @_; my ($out, $err) = ('', ''); $here->psql($db // '
 sub session { return $here->background_psql('postgres') }
 sub full { my ($path, %arg) = @_; return sql(($arg{set} // '') . "SELECT link.backup_database('files', '$path')") }
 sub differential { my ($path, %arg) = @_; return sql(($arg{set} // '') . "SELECT link.backup_database('files', '$path', mode => 'differential')", $arg{db}) }
-sub next_segments { sql('INSERT INTO filler SELECT repeat(md5(n::text), 30) FROM generate_series(1, 3000) n; TRUNCATE filler') }
+sub next_segments { sql(q{SELECT pg_logical_emit_message(false, 'test', repeat('x', 3000000))}) }
 
 # waits(SESSION PID): until it waits for a lock
 sub waits { my ($query) = @_; $here->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%$query%' AND pid <> pg_backend_pid()") or die "no wait for $query" }
@@ -82,7 +82,6 @@ my $plain = "CREATE TABLE %s (n int, t text); INSERT INTO %s $rows";
 # name => [made by, changed by, name afterwards]; of a name in lower case nothing has changed
 my %tables = (
 	same => [$plain],
-	filler => ['CREATE TABLE %s (t text)'],
 	empty => ['CREATE TABLE %s (n int)'],
 	nothing => ['CREATE TABLE %s ()'],
 	toasted => ["CREATE TABLE %s (n int, t text); ALTER TABLE %s ALTER t SET STORAGE external; INSERT INTO %s SELECT n, repeat(md5(n::text), 200) FROM generate_series(1, 20) n"],
