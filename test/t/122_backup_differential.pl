@@ -247,6 +247,9 @@ like(says("SELECT link.backup_database('files', 'damaged', mode => 'differential
 $flip->((glob("$root/damaged/*/manifest.json"))[0]);
 like(says("SELECT link.backup_database('files', 'damaged', mode => 'differential')"), qr/WARNING: .*ERROR:  55000/s, '... as long as there is one');
 
+isnt(says("SELECT link.backup_database('files', 'undone')::text::int"), '', 'a full backup whose statement fails');
+like(says("SELECT link.backup_database('files', 'undone', mode => 'differential')"), qr/NOTICE: .*all tables are copied/, '... has not said that it is a base');
+
 sql(q{CREATE ROLE writer LOGIN; GRANT pg_read_all_data TO writer; SELECT link.grant_privilege('WRITE', 'LINK public.files', 'writer')});
 like(says("SET SESSION AUTHORIZATION writer; SELECT link.backup_database('files', 'all', mode => 'differential')"), qr/ERROR:  42501: .*READ/s, 'whoever may not read the link cannot build on what is there');
 like(says('GRANT ALL ON link.baseline TO writer; SET SESSION AUTHORIZATION writer; INSERT INTO link.baseline VALUES (1)'), qr/ERROR:  42501/, 'nobody says what is a base but a backup');
