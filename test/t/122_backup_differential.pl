@@ -5,8 +5,10 @@
 
 use strict;
 use warnings;
+use Digest::SHA qw(hmac_sha256 hmac_sha256_hex sha256_hex);
 use JSON::PP ();
 use LinkTest;
+use MIME::Base64 qw(decode_base64);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -71,7 +73,7 @@ sql(q{
 	CREATE TYPE size AS ENUM ('s', 'm', 'l'); CREATE TYPE grade AS ENUM ('good', 'bad'); CREATE TYPE step AS ENUM ('one', 'two');
 	CREATE TYPE mood AS ENUM ('calm', 'wild');
 	CREATE DOMAIN tone AS shade; CREATE TYPE sizes AS RANGE (subtype = size, multirange_type_name = sizes_multirange); CREATE TYPE graded AS (id int, grade grade);
-	CREATE TYPE pair AS (a int, b int); CREATE DOMAIN positive AS int;
+	CREATE TYPE pair AS (a int, b int); CREATE DOMAIN positive AS int CONSTRAINT c CHECK (VALUE > 0);
 	CREATE TABLE row_of (x int, step step);
 	CREATE ACCESS METHOD other TYPE TABLE HANDLER heap_tableam_handler;
 	CREATE SCHEMA elsewhere;
@@ -121,8 +123,10 @@ my %tables = (
 	ENUM_ROW => ["CREATE TABLE %s (r row_of); INSERT INTO %s VALUES (ROW(1, 'one'))", "ALTER TYPE step RENAME VALUE 'one' TO 'first'"],
 	ENUM_THERE_AND_BACK => ["CREATE TABLE %s (m mood); INSERT INTO %s VALUES ('calm')", "ALTER TYPE mood RENAME VALUE 'calm' TO 'quiet'; ALTER TYPE mood RENAME VALUE 'quiet' TO 'calm'"],
 	MORE_FIELDS => ["CREATE TABLE %s (p pair); INSERT INTO %s VALUES ('(1,2)')", 'ALTER TYPE pair ADD ATTRIBUTE c int'],
-	DOMAIN => ["CREATE TABLE %s (p positive); INSERT INTO %s VALUES (1)", 'ALTER DOMAIN positive ADD CHECK (VALUE > 0)'],
-	NAMES_OF_OTHERS => ["CREATE TABLE %s (r regclass, a regclass[]); INSERT INTO %s VALUES ('moved', '{moved}')"],
+	DOMAIN => ["CREATE TABLE %s (p positive); INSERT INTO %s VALUES (1)", 'ALTER DOMAIN positive DROP CONSTRAINT c; ALTER DOMAIN positive ADD CONSTRAINT c CHECK (VALUE > -1)'],
+	FIELD_DROPPED => ["CREATE TYPE shrinking AS (a int, b int); CREATE TABLE %s (p shrinking); INSERT INTO %s VALUES ('(1,2)')", 'ALTER TYPE shrinking DROP ATTRIBUTE b'],
+	NAMES_OF_OTHERS => ["CREATE TABLE %s (r regclass); INSERT INTO %s VALUES ('moved')"],
+	NAMES_OF_OTHERS_ARRAY => ["CREATE TABLE %s (r regclass[]); INSERT INTO %s VALUES ('{moved}')"],
 	ROLES => ["CREATE ROLE old_name; CREATE TABLE %s (r regrole); INSERT INTO %s VALUES ('old_name')", 'ALTER ROLE old_name RENAME TO new_name'],
 	COLUMN_ADDED => [$plain, 'ALTER TABLE %s ADD c int DEFAULT 1; ALTER TABLE %s ALTER c SET DEFAULT 2'],
 	COLUMN_DROPPED => [$plain, 'ALTER TABLE %s DROP t'],
@@ -239,6 +243,21 @@ like(says("SELECT link.restore_database('files', 'all', 'restored', $id)"), qr/E
 is(sql("SELECT count(*) FROM pg_database WHERE datname ~ 'restore'"), 0, '... which leaves nothing');
 $flip->($object);
 is(says("SELECT link.verify_backup('files', 'all', $id)"), $id, 'it is as it was');
+
+# sign(PATH, ID, MANIFEST): as the server does it, by its key ring
+sub sign
+{
+	my ($path, $id, $text) = @_;
+	my ($key) = @{ JSON::PP::decode_json(slurp_file($node->basedir . '/link_master.key'))->{keys} };
+	my $hmac = hmac_sha256_hex($text, hmac_sha256('link backup manifest', decode_base64($key->{key})));
+	my %text = ('manifest.json' => $text, BACKUP_COMPLETE => qq({"link_backup": 1, "id": $id, "manifest_sha256": ") . sha256_hex($text) . qq(", "key_id": "$key->{id}", "hmac_sha256": "$hmac"}\n));
+	foreach my $name (keys %text) { open my $f, '>', "$root/$path/$id/$name" or die; binmode $f; print $f $text{$name}; close $f }
+}
+my $manifest = slurp_file("$root/all/$id/manifest.json");
+sign('all', $id, $manifest =~ s{"$base(/data/public\.same)}{"$second$1}r);
+like(says("SELECT link.verify_backup('files', 'all', $id)"), qr/ERROR:  XX001:.*does not build on/s, 'a manifest that names objects of a third backup');
+sign('all', $id, $manifest);
+is(says("SELECT link.verify_backup('files', 'all', $id)"), $id, 'the true one, signed the same way');
 
 full('damaged');
 my $damaged = full('damaged');
@@ -375,7 +394,7 @@ END $$;
 sql(join '', map { "CREATE TABLE t$_ (n int, v text); INSERT INTO t$_ SELECT g, md5(g::text) FROM generate_series(1, 100 + 10 * ($_ % 40)) g;" } 1 .. $tables);
 sql('VACUUM');
 my $script = $node->basedir . '/change.sql';
-append_to_file($script, "\\set t random(1, $tables)\n\\set what random(0, 99)\n\\set x random(1, 1000)\nCALL change(:t, :what, :x);\n");
+append_to_file($script, "\\set t random(1, $tables)\n\\set what random(0, 99)\n\\set x random(1, 1000)\n\\set ms random(0, 20)\nBEGIN;\nCALL change(:t, :what, :x);\n\\sleep :ms ms\nEND;\n");
 append_to_file("$script.vacuum", "\\set t random(1, $tables)\nSET lock_timeout = '50ms'; VACUUM public.t:t;\n");
 sub one_of { return $_[ rand @_ ] }
 sub change { my ($kinds) = @_; return sprintf 'CALL change(%d, %d, %d)', 1 + int rand $tables, rand($kinds // 100), rand 1000 }
