@@ -103,29 +103,37 @@ describe(const LinkManifest *manifest, LinkBackupListed *listed)
 	}
 }
 
+static List *
+list_all(const LinkName *link, const char *path)
+{
+	LinkSession *session = link_open(look_up(link, path, LINK_ACL_READ));
+	List	   *result = NIL;
+	ListCell   *lc;
+
+	foreach(lc, link_backup_ids(session, path))
+	{
+		LinkBackupListed *listed = palloc0(sizeof(LinkBackupListed));
+		LinkManifest *manifest;
+
+		listed->id = *(int64 *) lfirst(lc);
+		/* one that is damaged is listed with what is wrong with it */
+		manifest = link_manifest_try_read(session, path, listed->id, &listed->error);
+		if (manifest)
+			describe(manifest, listed);
+		result = lappend(result, listed);
+	}
+	link_close(session);
+	return result;
+}
+
 List *
 link_list_backups(const LinkName *link, const char *path)
 {
-	List	   *result = NIL;
+	List	   *volatile result = NIL;
 
 	LINK_USE_BEGIN(LINK_VERB_LIST_BACKUPS, path);
 	{
-		LinkSession *session = link_open(look_up(link, path, LINK_ACL_READ));
-		ListCell   *lc;
-
-		foreach(lc, link_backup_ids(session, path))
-		{
-			LinkBackupListed *listed = palloc0(sizeof(LinkBackupListed));
-			LinkManifest *manifest;
-
-			listed->id = *(int64 *) lfirst(lc);
-			/* one that is damaged is listed with what is wrong with it */
-			manifest = link_manifest_try_read(session, path, listed->id, &listed->error);
-			if (manifest)
-				describe(manifest, listed);
-			result = lappend(result, listed);
-		}
-		link_close(session);
+		result = list_all(link, path);
 	}
 	LINK_USE_END();
 	return result;

@@ -48,9 +48,9 @@ sub referred { my ($path, $id) = @_; return tables_of($path, $id, manifest($path
 sub contents
 {
 	my ($db) = @_;
-	my $queries = sql(q{SELECT string_agg(format('SELECT %L, count(*), md5(coalesce(string_agg(t::text, E''\n'' ORDER BY t::text), '''')) FROM ONLY %s t', c.oid::regclass, c.oid::regclass), ' UNION ALL ' ORDER BY c.oid::regclass::text COLLATE "C")
+	my $queries = sql(q{SELECT string_agg(format('SELECT %L, count(*), md5(coalesce(string_agg(t::text, E''\n'' ORDER BY t::text), '''')) FROM ONLY %s t', c.oid::regclass, c.oid::regclass), ' UNION ALL ')
 		FROM pg_class c WHERE relkind = 'r' AND relnamespace::regnamespace::text !~ '^(pg_|information_schema|link$)'}, $db);
-	return sql($queries, $db);
+	return join "\n", sort split /\n/, sql($queries, $db);
 }
 
 # The database that a backup makes is the one that it is of.
