@@ -418,7 +418,7 @@ foreach my $round (1 .. $rounds)
 	foreach my $open (@open) { $open->query_safe(one_of('COMMIT', 'ROLLBACK')); $open->quit }
 	sql(one_of('COMMIT', 'ROLLBACK') . " PREPARED 'p$round'");
 	sql(join '; ', map { change() } 1 .. rand 10);
-	$here->restart(one_of('fast', 'immediate')) if rand() < 0.2;
+	if (rand() < 0.4) { $here->stop(one_of('fast', 'immediate')); $here->start }
 
 	my $still_open = session();
 	$still_open->query_safe('BEGIN; ' . change(60));
