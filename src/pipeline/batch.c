@@ -199,7 +199,7 @@ give_up(const LinkPipeline *pipeline, const LinkWork *work, MemoryContext contex
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
 	FlushErrorState();
-	AbortCurrentTransaction();
+	AbortOutOfAnyTransaction();	/* it may have been in a subtransaction */
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || pipeline == NULL)
 		return LINK_BATCH_NONE;
 	if (work->at < 0)
