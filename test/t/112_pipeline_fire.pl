@@ -18,15 +18,14 @@ need_service('s3b');
 need_service('kafka');
 
 my $rounds = $ENV{LINK_FIRE_ROUNDS} || 0;
-my ($files, $messages, $kills, $in_pause) = $rounds ? (2000, 1_000_000, 30, 10) : (200, 100_000, 10, 4);
+my ($first_files, $messages, $kills, $in_pause) = $rounds ? (2000, 1_000_000, 30, 10) : (200, 100_000, 10, 4);
 my $node = new_node('fire', preload => 'shared',
 	conf => "restart_after_crash = on\nmax_worker_processes = 16\nlink.pipeline_workers = 2\nlink.request_timeout = 2s\n"
 	  . "link.allowed_hosts = 'http://127.0.0.1 localhost'\nlog_min_messages = warning\nlog_statement = none\n");
 my $seed = $ENV{LINK_FIRE_SEED} // (time * 1000 ^ $$) & 0x7fffffff;
 my $bucket = "fire-$$";
-my $topic = "fire$$";
 my $root = PostgreSQL::Test::Utils::tempdir;
-my $sent = 0;
+my ($folder, $topic, $files, $sent);		# of a round
 local @ENV{qw(LINK_S3_ENDPOINT LINK_S3_ACCESS_KEY LINK_S3_SECRET_KEY)} = @ENV{qw(LINK_S3B_ENDPOINT LINK_S3B_ACCESS_KEY LINK_S3B_SECRET_KEY)};
 
 # Again and again, while the server starts anew.
@@ -43,7 +42,7 @@ sub s3b { my ($what) = @_; system_log('bash', '-c', '. test/lib.sh; . test/servi
 sub add_files
 {
 	my ($from, $to) = @_;
-	my $dir = "$root/$from";
+	my $dir = "$root/$folder-$from";
 	mkdir $dir or die;
 	foreach my $n ($from .. $to)
 	{
@@ -51,7 +50,7 @@ sub add_files
 		print $f map { ($n * 10 + $_) . ",s\n" } 0 .. 9;
 		close $f;
 	}
-	aws('s3', 'sync', '--quiet', $dir, "s3://$bucket/in");
+	aws('s3', 'sync', '--quiet', $dir, "s3://$bucket/$folder");
 }
 sub send_messages
 {
@@ -84,9 +83,9 @@ my %acts = (
 	pause => sub { return kill_one("backend_type = 'link worker' AND query = 'pause before commit'") },
 	worker => sub { return kill_one("backend_type = 'link worker'") },
 	scheduler => sub { return kill_one("backend_type = 'link scheduler'") },
-	postmaster => sub { $node->kill9; start_server() },
-	immediate => sub { system_log('pg_ctl', '-s', '-D', $node->data_dir, '-m', 'immediate', 'stop'); start_server() },
-	s3 => sub { s3b('kill'); sleep rand 2; s3b('up') },
+	postmaster => sub { $node->kill9; start_server(); 1 },
+	immediate => sub { system_log('pg_ctl', '-s', '-D', $node->data_dir, '-m', 'immediate', 'stop'); start_server(); 1 },
+	s3 => sub { s3b('kill'); sleep rand 2; s3b('up'); 1 },
 	frozen => sub { s3b('freeze'); sleep rand 4; s3b('thaw'); 1 },
 	broker => sub { broker('kill'); sleep rand 2; broker('up'); 1 },
 	icy => sub { broker('freeze'); sleep rand 4; broker('thaw'); 1 },
@@ -104,11 +103,15 @@ sub fire
 	my ($n, $start) = (0, time);
 
 	srand($seed + $round);
+	($folder, $topic, $files, $sent) = ("r$round", "fire$$-$round", $first_files, 0);
+	add_files(1, $files);
+	topic($topic, 4);
+	send_messages($messages);
 	insist('DROP TABLE IF EXISTS s3, k CASCADE');
 	insist('CREATE TABLE s3 (n int, t text); CREATE TABLE k (n int, p int, o bigint)');
 	insist("ALTER SYSTEM SET link.pipeline_pause = '300ms'");
 	insist('SELECT pg_reload_conf()');
-	insist("SELECT link.create_pipeline('s3', 's3', '$bucket/in/*', 's3', format => 'csv', batch_interval => 100, max_retries => 1000000)");
+	insist("SELECT link.create_pipeline('s3', 's3', '$bucket/$folder/*', 's3', format => 'csv', batch_interval => 100, max_retries => 1000000)");
 	insist("SELECT link.create_pipeline('k', 'k', '$topic', 'k', fields => '{n}', \"set\" => 'p = pipeline_kafka_partition(), o = pipeline_kafka_offset()',
 		batch_interval => 100, max_retries => 1000000, max_offsets => " . int($sent / 60) . ')');
 	insist("SELECT link.start_pipeline(p) FROM unnest('{s3,k}'::text[]) p");
@@ -146,14 +149,12 @@ sub fire
 	is(insist("SELECT string_agg(state, ' ') FROM link.pipelines"), 'Running Running', 'both run');
 	is(insist("SELECT count(*) FILTER (WHERE state = 'Loaded'), count(*) FROM link.pipeline_files"), "$files|$files", 'what they know is what they have loaded');
 	is(insist('SELECT sum(next_offset) FROM link.pipeline_cursors'), $sent, '... of the topic too');
+	drop_topic($topic);
 	insist("SELECT link.drop_pipeline(p) FROM unnest('{s3,k}'::text[]) p");
 }
 
 make_bucket($bucket);
-add_files(1, $files);
 s3_link($node, 's3', config => s3_config(region => $ENV{LINK_S3B_REGION}));
-topic($topic, 4);
-send_messages($messages);
 make_link($node, 'k', 'KAFKA', {}, { 'bootstrap.servers' => $ENV{LINK_KAFKA_PLAINTEXT}, 'operation.timeout.ms' => 10000 });
 fire($_) foreach 1 .. ($rounds || 1);
 
