@@ -76,6 +76,29 @@ eventually('SELECT count(*), sum(n) FROM bad', '4|12', 'SKIP PARSER ERRORS: all 
 is(sql("SELECT source, position, raw FROM link.pipeline_errors WHERE pipeline = 'bad' AND kind = 'Row'"), '0|2|no', '... with partition and offset');
 sql("SELECT link.stop_pipeline('bad')");
 
+# Messages that are gone before they were loaded: nothing is passed over in silence.
+topic("$run-lost");
+produce("$run-lost", 0, map { "\t$_" } 1 .. 5);
+sql(qq{CREATE TABLE lost (n int);
+	SELECT link.create_pipeline('lost', 'k', '$run-lost', 'lost', batch_interval => 100, max_retries => 1); SELECT link.start_pipeline('lost')});
+eventually('SELECT count(*) FROM lost', '5', 'a topic');
+sql("SELECT link.stop_pipeline('lost')");
+produce("$run-lost", 0, map { "\t$_" } 6 .. 10);
+drop_messages("$run-lost", 0, 8);
+sql("SELECT link.start_pipeline('lost')");
+eventually("SELECT state FROM link.pipelines WHERE pipeline = 'lost'", 'Error', '... that has lost messages which were not loaded yet stops the pipeline');
+like(error_of('lost'), qr/^(XX001|58P01)\|/, '... and says so');
+is(sql('SELECT count(*) FROM lost'), '5', '... nothing was loaded');
+sql(q{SELECT link.set_pipeline_offsets('lost', '{"0": 8}'); SELECT link.start_pipeline('lost')});
+eventually('SELECT count(*), max(n), count(*) FILTER (WHERE n BETWEEN 6 AND 8) FROM lost', '7|10|0', '... with new offsets it goes on');
+
+# Partitions that are added are found, from their beginning.
+add_partitions("$run-lost", 3);
+produce("$run-lost", 2, "\t11", "\t12");
+eventually('SELECT count(*), max(n) FROM lost', '9|12', 'messages of a partition that was added');
+is(sql("SELECT count(*) FROM link.pipeline_cursors WHERE pipeline = 'lost'"), '3', '... which has a cursor, as all have');
+sql("SELECT link.stop_pipeline('lost')");
+
 # A topic that is made again.
 topic("$run-again");
 produce("$run-again", 0, map { "\t$_" } 1 .. 5);
