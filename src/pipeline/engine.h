@@ -15,6 +15,7 @@
 
 #include "nodes/pg_list.h"
 #include "postmaster/bgworker.h"
+#include "storage/itemptr.h"
 #include "storage/latch.h"
 #include "utils/elog.h"
 #include "utils/timestamp.h"
@@ -52,6 +53,7 @@ typedef struct LinkWork
 {
 	bool		stream;
 	List	   *objects;		/* of LinkObject: path and size */
+	ItemPointer rows;			/* where the state of each of these is, once they are taken */
 	int32		partition;		/* of a stream */
 	int64		from;			/* of a stream: its cursor, ... */
 	int64		to;				/* ... once this is loaded */

@@ -44,7 +44,7 @@ store_page(NamePage *page)
 		"SELECT $1, u.path, u.size, u.last_modified, u.etag, 'Unloaded', 0 "
 		"FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5)) "
 		"AS u(path, size, last_modified, etag) "
-		"WHERE NOT EXISTS (SELECT FROM link.pipeline_file f WHERE f.pipeline_id = $1 AND f.path = u.path) "
+		"WHERE NOT EXISTS (SELECT FROM link.pipeline_file f WHERE f.pipeline_id = $1 AND f.path = u.path OFFSET 0) "
 		"ON CONFLICT DO NOTHING";
 	Oid			types[] = {INT8OID, TEXTARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID};
 	Datum		values[5];
