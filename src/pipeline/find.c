@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "catalog/privileges.h"
 #include "errors.h"
@@ -86,15 +87,79 @@ found_object(const LinkObject *object, void *arg)
 	return true;
 }
 
+/*
+ * Most names only grow, so a listing that begins behind the largest one known finds
+ * what is new, where the provider can begin there.  A listing of all catches names
+ * that come late: always where it is quick, else so often that it takes a certain
+ * share of the time.
+ */
+#define QUICK_MS 100
+#define FULL_SHARE 20
+
+typedef struct Listed
+{
+	int64		pipeline;
+	TimestampTz at;				/* when all was listed last, by this process */
+	int64		took;			/* ms */
+} Listed;
+
+static Listed *
+listed(int64 pipeline)
+{
+	static List *all = NIL;
+	MemoryContext caller;
+	Listed	   *one;
+	ListCell   *lc;
+
+	foreach(lc, all)
+		if (((Listed *) lfirst(lc))->pipeline == pipeline)
+			return lfirst(lc);
+	caller = MemoryContextSwitchTo(TopMemoryContext);
+	one = palloc0(sizeof(Listed));
+	one->pipeline = pipeline;
+	all = lappend(all, one);
+	MemoryContextSwitchTo(caller);
+	return one;
+}
+
+/* The largest name that is known; NULL: none is. */
+static char *
+last_name(const LinkPipeline *pipeline)
+{
+	static const char sql[] =
+		"SELECT path FROM link.pipeline_file WHERE pipeline_id = $1 ORDER BY path DESC LIMIT 1";
+	MemoryContext caller = CurrentMemoryContext;
+	Oid			types[] = {INT8OID};
+	Datum		values[] = {Int64GetDatum(pipeline->id)};
+	LinkElevated saved;
+	char	   *name = NULL;
+	bool		isnull;
+
+	link_state_begin(&saved);
+	if (link_state_run(sql, SPI_OK_SELECT, 1, types, values, NULL) > 0)
+		name = MemoryContextStrdup(caller, TextDatumGetCString(SPI_getbinval(SPI_tuptable->vals[0],
+																			 SPI_tuptable->tupdesc, 1, &isnull)));
+	link_state_end(&saved);
+	return name;
+}
+
 static void
 find_objects(const LinkPipeline *pipeline, LinkSession *session)
 {
-	NamePage		page = {pipeline};
+	NamePage	page = {pipeline};
+	Listed	   *last = listed(pipeline->id);
+	TimestampTz begun = GetCurrentTimestamp();
+	bool		all = last->took < QUICK_MS || begun > TimestampTzPlusMilliseconds(last->at, last->took * FULL_SHARE);
 
 	page.context = AllocSetContextCreate(CurrentMemoryContext, "link pipeline page", ALLOCSET_DEFAULT_SIZES);
-	link_list(session, pipeline->path, true, found_object, &page);
+	link_list_after(session, pipeline->path, all ? NULL : last_name(pipeline), found_object, &page);
 	store_page(&page);
 	MemoryContextDelete(page.context);
+	if (all)
+	{
+		last->at = GetCurrentTimestamp();
+		last->took = TimestampDifferenceMilliseconds(begun, last->at);
+	}
 }
 
 /*
@@ -223,6 +288,12 @@ link_work_find(const LinkPipeline *pipeline)
 		find_objects(pipeline, session);
 	link_close(session);
 	SetUserIdAndSecContext(user, context);
+
+	/* of one that is being dropped nothing is kept */
+	if (!link_lock_pipeline_shared(pipeline->id) || link_pipeline_by_id(pipeline->id) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("pipeline \"%s\" is being stopped or changed", pipeline->name)));
 }
 
 void

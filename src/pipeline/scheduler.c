@@ -209,7 +209,7 @@ look_failed(Plan *plan, const LinkPipeline *pipeline, const ErrorData *error)
 	for (int i = 1; i < plan->failures && delay < LAST_RETRY; i++)
 		delay *= 2;
 	plan->look_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), Min(delay, LAST_RETRY));
-	if (pipeline == NULL)
+	if (pipeline == NULL || error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		return;
 	if (link_work_hopeless(error->sqlerrcode) || error->sqlerrcode == ERRCODE_LINK_CORRUPT ||
 		(plan->failures > pipeline->max_retries &&

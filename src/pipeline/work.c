@@ -551,6 +551,9 @@ link_work_failed(const LinkPipeline *pipeline, const LinkWork *work, const Error
 	LinkElevated saved;
 	bool		ends = link_work_hopeless(error->sqlerrcode);
 
+	/* of one that is being dropped nothing is kept */
+	if (!link_lock_pipeline_shared(pipeline->id) || link_pipeline_by_id(pipeline->id) == NULL)
+		return;
 	link_state_begin(&saved);
 	if (object)
 	{

@@ -699,3 +699,12 @@ link_list(LinkSession *session, const char *pattern, bool exact,
 		not_allowed(session, pattern);
 	session->provider->ops->list(session, listing.from, listed_object, &listing);
 }
+
+void
+link_list_after(LinkSession *session, const char *pattern, const char *after,
+				LinkObjectCallback callback, void *arg)
+{
+	session->list_after = after ? local_path(session, after) : NULL;
+	link_list(session, pattern, true, callback, arg);
+	session->list_after = NULL;
+}
