@@ -1,7 +1,7 @@
 # What the benchmarks share: times and their medians, and the memory of a backend.
 # Sourced by bash after test/lib.sh.
 
-repeats=3
+repeats=${LINK_BENCH_REPEATS:-3}
 declare -A times seconds
 order=()
 
