@@ -277,7 +277,7 @@ next_objects(const LinkPipeline *pipeline)
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
-	link_work_find(pipeline);
+	(void) link_work_find(pipeline, NULL);
 	link_work_peek(pipeline, &work, TEST_OBJECTS);
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(caller);

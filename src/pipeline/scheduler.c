@@ -58,6 +58,7 @@ typedef struct Plan
 	TimestampTz start_at;		/* when workers are to be started, DT_NOEND: not */
 	TimestampTz trim_at;		/* when old history goes */
 	int			failures;		/* of looks, one after the other */
+	LinkLook	look;			/* what these have come to */
 	List	   *workers;		/* BackgroundWorkerHandle * */
 } Plan;
 
@@ -134,6 +135,7 @@ read_pipelines(void)
 			plan->look_at = GetCurrentTimestamp();
 			plan->start_at = DT_NOEND;
 			plan->failures = 0;
+			link_look_reset(&plan->look);
 		}
 		plan->running = true;
 	}
@@ -165,6 +167,7 @@ forget(void)
 			end_workers(plan);
 		if (!plan->running && plan->workers == NIL)
 		{
+			link_look_reset(&plan->look);
 			pfree(plan);
 			plans = foreach_delete_current(plans, lc);
 		}
@@ -235,6 +238,7 @@ look(Plan *plan)
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "link pipeline look", ALLOCSET_DEFAULT_SIZES);
 	LinkPipeline *volatile pipeline = NULL;
 	TimestampTz begun = GetCurrentTimestamp();
+	volatile bool more = false;
 
 	pgstat_report_activity(STATE_RUNNING, "looking for work");
 	SetCurrentStatementStartTimestamp();
@@ -248,7 +252,7 @@ look(Plan *plan)
 		{
 			plan->look_at = TimestampTzPlusMilliseconds(begun, Max(pipeline->batch_interval, SHORTEST_INTERVAL));
 			check_owner(pipeline);
-			link_work_find(pipeline);
+			more = link_work_find(pipeline, &plan->look);
 			trim(plan, pipeline);
 		}
 		PopActiveSnapshot();
@@ -257,7 +261,8 @@ look(Plan *plan)
 		plan->start_at = GetCurrentTimestamp();
 
 		/* who lists for long does not do it all the time */
-		plan->look_at = Max(plan->look_at, GetCurrentTimestamp() + (GetCurrentTimestamp() - begun));
+		plan->look_at = more ? GetCurrentTimestamp() :
+			Max(plan->look_at, GetCurrentTimestamp() + (GetCurrentTimestamp() - begun));
 	}
 	PG_CATCH();
 	{
@@ -267,6 +272,7 @@ look(Plan *plan)
 		error = CopyErrorData();
 		FlushErrorState();
 		AbortCurrentTransaction();
+		link_look_reset(&plan->look);
 		StartTransactionCommand();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		MemoryContextSwitchTo(context);
