@@ -329,6 +329,12 @@ link_work_find(const LinkPipeline *pipeline, LinkLook *look)
 		more = find_objects(pipeline, session, look);
 	link_close(session);
 	SetUserIdAndSecContext(user, context);
+
+	/* of one that is being dropped nothing is kept */
+	if (!link_lock_pipeline_shared(pipeline->id) || link_pipeline_by_id(pipeline->id) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("pipeline \"%s\" is being stopped or changed", pipeline->name)));
 	return more;
 }
 

@@ -712,12 +712,3 @@ link_list_behind(LinkSession *session, const char *pattern, bool exact, const ch
 								 (session->provider->features & LINK_LISTS_BEHIND) ? after : NULL,
 								 listed_object, &listing);
 }
-
-void
-link_list_after(LinkSession *session, const char *pattern, const char *after,
-				LinkObjectCallback callback, void *arg)
-{
-	session->list_after = after ? local_path(session, after) : NULL;
-	link_list(session, pattern, true, callback, arg);
-	session->list_after = NULL;
-}

@@ -108,7 +108,6 @@ typedef struct LinkSession
 	Oid			user;			/* who opened it */
 	uint32		demanded;		/* the rights that 'user' must go on holding */
 	int64		checked;		/* link_coarse_ms() of the last look at the row and these rights */
-	const char *list_after;		/* while list() runs: names up to this one need not be given; or NULL */
 	bool		reaped;			/* it has looked for uploads that others left behind */
 	struct LinkMessages *messages;	/* of streams: where readers write down what they give, see messages.h; or NULL */
 	bool		whole_ranges;	/* of streams: a range that is not there from end to end is 58P01 */
@@ -392,13 +391,6 @@ extern void link_list(LinkSession *session, const char *pattern, bool exact,
 					  LinkObjectCallback callback, void *arg);
 extern void link_list_behind(LinkSession *session, const char *pattern, bool exact, const char *after,
 							 LinkObjectCallback callback, void *arg);
-
-/*
- * The same for a glob or a prefix, without objects up to the path 'after' (NULL: with
- * all) where the provider can begin behind them, which costs it nothing then.
- */
-extern void link_list_after(LinkSession *session, const char *pattern, const char *after,
-							LinkObjectCallback callback, void *arg);
 
 /* ---- uploads (uploads.c) ---- */
 

@@ -5,7 +5,7 @@ repeats=${LINK_BENCH_REPEATS:-3}
 declare -A times seconds
 order=()
 
-sql() { as_user psql -X -q -At -v ON_ERROR_STOP=1 -c "$1"; }
+sql() { as_user psql -X -q -At -v ON_ERROR_STOP=1 -c "$@"; }
 
 # time_once NAME COMMAND [BEFORE]: one run more of NAME; BEFORE is not timed.
 time_once()

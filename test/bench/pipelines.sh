@@ -154,4 +154,92 @@ P
 	done
 }
 
+# From a file's rename to its name until its row is seen, at the default interval.
+bench_delay()
+{
+	local i start worst=0 sum=0 ms interval=2500
+	rm -rf "$LINK_WORK/files/land"
+	as_user mkdir "$LINK_WORK/files/land"
+	drop_pipeline
+	sql "TRUNCATE target; SELECT link.create_pipeline('p', 'fs', 'land/*.csv', 'target', format => 'csv'); SELECT link.start_pipeline('p')" >/dev/null
+	sleep 3
+	for i in $(seq 10); do
+		sleep "0.$((RANDOM % 10))"
+		echo "$i,insert,x" | as_user tee "$LINK_WORK/files/land/.new" >/dev/null
+		start=$(date +%s%N)
+		as_user mv "$LINK_WORK/files/land/.new" "$LINK_WORK/files/land/$i.csv"
+		as_user psql -X -q -At -v ON_ERROR_STOP=1 -c "DO \$\$ BEGIN WHILE (SELECT count(*) < $i FROM target) LOOP PERFORM pg_sleep(0.01); END LOOP; END \$\$"
+		ms=$((($(date +%s%N) - start) / 1000000))
+		sum=$((sum + ms))
+		[ $ms -le $worst ] || worst=$ms
+	done
+	drop_pipeline
+	printf '\nfrom landing to being visible, interval %s ms: mean %s ms, worst of 10 %s ms (target: %s at most)\n' $interval $((sum / 10)) $worst $((interval + 1000))
+}
+
+# CPU of all our processes (and of the server's, as they use it), from /proc.
+bench_idle()
+{
+	local seconds=${number:-60} link path before after
+	ticks()
+	{
+		local pid sum=0
+		for pid in $(sql "SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'link %'"); do
+			sum=$((sum + $(awk '{print $14 + $15}' "/proc/$pid/stat")))
+		done
+		echo $sum
+	}
+	as_user mkdir -p "$LINK_WORK/files/idle"
+	echo "1,insert,x" | as_user tee "$LINK_WORK/files/idle/1.csv" >/dev/null
+	aws s3 cp "$LINK_WORK/files/idle/1.csv" s3://bench/idle/1.csv
+	for link in fs s3; do
+		path=$([ $link = fs ] || echo bench/)idle/*.csv
+		drop_pipeline
+		sql "TRUNCATE target; SELECT link.create_pipeline('p', '$link', '$path', 'target', format => 'csv'); SELECT link.start_pipeline('p')" >/dev/null
+		sleep 5
+		before=$(ticks)
+		sleep "$seconds"
+		after=$(ticks)
+		awk -v l=$link -v t=$((after - before)) -v hz="$(getconf CLK_TCK)" -v s="$seconds" \
+			'BEGIN {printf "an idle pipeline of %s, interval 2500 ms: %.3f %% of a core (target: 0.1 at most)\n", l, 100 * t / hz / s}'
+	done
+	drop_pipeline
+}
+
+# Memory of the scheduler while it lists very many names, and what a look costs then.
+bench_names()
+{
+	local names=${number:-1000000} n port pid peak now looks asked
+	for n in 10000 "$names"; do
+		as_user python3 "$LINK_SOURCE/test/services/names_s3.py" "$n" >"$LINK_WORK/names.port" 2>"$LINK_WORK/names.log" &
+		names_server=$!
+		while [ ! -s "$LINK_WORK/names.port" ]; do sleep 0.1; done
+		port=$(awk '{print $2}' "$LINK_WORK/names.port")
+		drop_pipeline
+		sql "SELECT link.create_link('names', 'S3', '{\"aws_access_key_id\":\"x\",\"aws_secret_access_key\":\"x\"}', '{\"endpoint_url\":\"http://127.0.0.1:$port\",\"region\":\"r\"}', or_replace => true)" >/dev/null 2>&1
+		# nothing is loaded meanwhile
+		sql "ALTER SYSTEM SET link.pipeline_pause = '1h'"
+		sql "SELECT pg_reload_conf(), pg_sleep(0.5)" >/dev/null
+		sql "TRUNCATE target; SELECT link.create_pipeline('p', 'names', 'bench/', 'target', batch_interval => 1000); SELECT link.start_pipeline('p')" >/dev/null
+		sleep 0.5
+		pid=$(sql "SELECT pid FROM pg_stat_activity WHERE backend_type = 'link scheduler'")
+		peak=$(awk "/^RssAnon/{print \$2}" "/proc/$pid/status")
+		until [ "$(sql 'SELECT count(*) FROM link.pipeline_file')" = "$n" ]; do
+			now=$(awk '/^RssAnon/{print $2}' "/proc/$pid/status")
+			[ "${now:-0}" -le $peak ] || peak=$now
+			sleep 0.2
+		done
+		sleep 2
+		asked=$(curl -s "http://127.0.0.1:$port/asked" | cut -d' ' -f2)
+		sleep 10
+		looks=$(curl -s "http://127.0.0.1:$port/asked" | cut -d' ' -f2)
+		printf '%9s names: memory of the scheduler at most %.1f MiB; %s names asked for in the next 10 s\n' "$n" "$(awk "BEGIN {print $peak / 1024}")" $((looks - asked))
+		sql "SELECT link.drop_pipeline('p')" -c 'ALTER SYSTEM RESET link.pipeline_pause' >/dev/null
+		kill "$names_server"
+		wait "$names_server" 2>/dev/null || true
+		rm -f "$LINK_WORK/names.port"
+		names_server=
+	done
+}
+
 for part in $what; do "bench_$part"; done

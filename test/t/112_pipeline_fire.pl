@@ -55,8 +55,11 @@ sub add_files
 sub send_messages
 {
 	my ($n) = @_;
-	my ($in, $err) = (join('', map { "$_\n" } $sent + 1 .. $sent + $n), '');
-	IPC::Run::run([ 'kcat', '-b', $ENV{LINK_KAFKA_PLAINTEXT}, '-P', '-t', $topic ], '<', \$in, '2>', \$err) or die "kcat: $err";
+	foreach my $partition (0 .. 3)
+	{
+		my ($in, $err) = (join('', map { "$_\n" } grep { $_ % 4 == $partition } $sent + 1 .. $sent + $n), '');
+		IPC::Run::run([ 'kcat', '-b', $ENV{LINK_KAFKA_PLAINTEXT}, '-P', '-t', $topic, '-p', $partition ], '<', \$in, '2>', \$err) or die "kcat: $err";
+	}
 	$sent += $n;
 }
 

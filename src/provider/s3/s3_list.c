@@ -197,9 +197,6 @@ link_s3_list(LinkSession *session, const char *prefix, const char *after, LinkOb
 		appendStringInfoString(&last, after + (slash + 1 - prefix));
 	}
 	initStringInfo(&token);
-	if (session->list_after && s3->dialect->list_query == NULL &&
-		strncmp(session->list_after, prefix, slash + 1 - prefix) == 0)
-		appendStringInfoString(&last, session->list_after + (slash + 1 - prefix));
 	context = AllocSetContextCreate(caller, "link S3 listing", ALLOCSET_DEFAULT_SIZES);
 
 	while (more)
