@@ -296,15 +296,21 @@ ALTER TABLE link.baseline ENABLE ALWAYS TRIGGER link_guard_truncate;
 /* Links follow their schemas and roles, pipelines their targets. */
 CREATE FUNCTION link.on_sql_drop() RETURNS pg_catalog.event_trigger
 	LANGUAGE C AS 'MODULE_PATHNAME', 'link_on_sql_drop';
+CREATE FUNCTION link.on_ddl_command_start() RETURNS pg_catalog.event_trigger
+	LANGUAGE C AS 'MODULE_PATHNAME', 'link_on_ddl_command_start';
 CREATE FUNCTION link.on_ddl_command_end() RETURNS pg_catalog.event_trigger
 	LANGUAGE C AS 'MODULE_PATHNAME', 'link_on_ddl_command_end';
 
 CREATE EVENT TRIGGER link_on_sql_drop ON sql_drop
 	EXECUTE FUNCTION link.on_sql_drop();
+CREATE EVENT TRIGGER link_on_ddl_command_start ON ddl_command_start
+	WHEN TAG IN ('ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER SCHEMA')
+	EXECUTE FUNCTION link.on_ddl_command_start();
 CREATE EVENT TRIGGER link_on_ddl_command_end ON ddl_command_end
-	WHEN TAG IN ('ALTER SCHEMA', 'DROP OWNED')
+	WHEN TAG IN ('ALTER PROCEDURE', 'ALTER ROUTINE', 'ALTER SCHEMA', 'DROP OWNED')
 	EXECUTE FUNCTION link.on_ddl_command_end();
 ALTER EVENT TRIGGER link_on_sql_drop ENABLE ALWAYS;
+ALTER EVENT TRIGGER link_on_ddl_command_start ENABLE ALWAYS;
 ALTER EVENT TRIGGER link_on_ddl_command_end ENABLE ALWAYS;
 
 /* ---- the statement language ---- */

@@ -5,6 +5,7 @@
 #
 #   bash test/run.sh [TEST...]    all, or those TAP files alone (test/t/010_x.pl)
 #   bash test/run.sh regress      without services: unit, regression and isolation tests alone
+#   bash test/run.sh --fire [N]    N (20) long rounds of pipelines under fire instead: test/t/112_pipeline_fire.pl
 #   bash test/run.sh --memcheck   under valgrind and the sanitizers instead: test/memcheck.sh
 #
 # LINK_TEST_REQUIRE=all  a service that cannot be had is a failure, not a skip
@@ -13,7 +14,10 @@
 # LINK_KEEP=1            keeps the work folder with all logs
 #
 # The last line is "N passed, N failed, N skipped".
-if [ "${1:-}" = --memcheck ]; then
+if [ "${1:-}" = --fire ]; then
+	export LINK_FIRE_ROUNDS=${2:-20}
+	set -- test/t/112_pipeline_fire.pl
+elif [ "${1:-}" = --memcheck ]; then
 	shift
 	exec bash "$(dirname "${BASH_SOURCE[0]}")/memcheck.sh" "$@"
 fi

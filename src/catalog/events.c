@@ -43,6 +43,7 @@
 
 PG_FUNCTION_INFO_V1(link_guard);
 PG_FUNCTION_INFO_V1(link_on_sql_drop);
+PG_FUNCTION_INFO_V1(link_on_ddl_command_start);
 PG_FUNCTION_INFO_V1(link_on_ddl_command_end);
 
 static ProcessUtility_hook_type next_process_utility = NULL;
@@ -390,6 +391,18 @@ role_oids(List *specs)
 }
 
 Datum
+link_on_ddl_command_start(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_EVENT_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"link.on_ddl_command_start\" was not called by an event trigger")));
+	if (installed())
+		link_procedures_remember();
+	PG_RETURN_NULL();
+}
+
+Datum
 link_on_ddl_command_end(PG_FUNCTION_ARGS)
 {
 	EventTriggerData *event = (EventTriggerData *) fcinfo->context;
@@ -414,6 +427,7 @@ link_on_ddl_command_end(PG_FUNCTION_ARGS)
 		foreach(lc, role_oids(((DropOwnedStmt *) event->parsetree)->roles))
 			owned_dropped(lfirst_oid(lc));
 	}
+	link_procedures_follow();
 	PG_RETURN_NULL();
 }
 

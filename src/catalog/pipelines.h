@@ -103,9 +103,9 @@ extern void link_pipeline_set_state(int64 id, LinkPipelineState state, const cha
 
 /*
  * Held to the end of the transaction by whoever changes a pipeline, so also by
- * STOP; and, shared, by a worker from before it looks for the last time whether
- * the pipeline still runs.  A worker does not wait for it (false): it has rows
- * locked that the other may come to want.
+ * STOP; and, shared, by the processes from before they look for the last time
+ * whether the pipeline still is there and runs.  They do not wait for it for long
+ * (false): they have rows locked that the other may come to want.
  */
 extern void link_lock_pipeline(int64 id);
 extern bool link_lock_pipeline_shared(int64 id);

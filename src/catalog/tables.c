@@ -167,6 +167,20 @@ link_table_delete(const char *table, ItemPointer tid)
 	CommandCounterIncrement();
 }
 
+/* Of a row that somebody changes meanwhile, what it is then. */
+static void
+delete_newest(Relation rel, ItemPointerData tid)
+{
+	TM_FailureData failure;
+	TM_Result	result;
+
+	while ((result = heap_delete(rel, &tid, GetCurrentCommandId(true), InvalidSnapshot, true, &failure, false)) == TM_Updated &&
+		   !ItemPointerEquals(&tid, &failure.ctid))
+		tid = failure.ctid;
+	if (result != TM_Ok && result != TM_Deleted)
+		elog(ERROR, "could not delete a row of \"%s\": %d", RelationGetRelationName(rel), result);
+}
+
 void
 link_table_delete_all(const char *table, const char *index, int nkeys, ScanKey keys)
 {
@@ -178,7 +192,7 @@ link_table_delete_all(const char *table, const char *index, int nkeys, ScanKey k
 	while (HeapTupleIsValid(tuple = link_scan_next(&scan)))
 	{
 		CHECK_FOR_INTERRUPTS();
-		CatalogTupleDelete(rel, &tuple->t_self);
+		delete_newest(rel, tuple->t_self);
 	}
 	link_scan_end(&scan);
 	table_close(rel, RowExclusiveLock);
@@ -190,6 +204,10 @@ link_next_id(const char *sequence)
 {
 	return nextval_internal(link_relation_oid(sequence), false);
 }
+
+/* How often, and ms apart, a shared lock is tried for: longer than a failure takes to be recorded. */
+#define SHARED_TRIES 100
+#define SHARED_WAIT 10
 
 /*
  * Our lock tags are object locks on (our table, low half of id, part of the
@@ -228,7 +246,14 @@ link_lock_pipeline_shared(int64 id)
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_OBJECT(tag, MyDatabaseId, link_relation_oid(PIPELINE_TABLE), (uint32) id, high_half(id));
-	return LockAcquire(&tag, AccessShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
+	for (int i = 0; i < SHARED_TRIES; i++)
+	{
+		if (LockAcquire(&tag, AccessShareLock, false, true) != LOCKACQUIRE_NOT_AVAIL)
+			return true;
+		CHECK_FOR_INTERRUPTS();
+		pg_usleep(SHARED_WAIT * 1000L);
+	}
+	return false;
 }
 
 void

@@ -202,7 +202,7 @@ link_shortcut_begin(CopyFromState cstate, LinkShortcutRead read, void *arg)
 	shortcut->ncolumns = list_length(cstate->attnumlist);
 	shortcut->columns = palloc0(sizeof(Column) * shortcut->ncolumns);
 	shortcut->fields = palloc0(sizeof(Field) * shortcut->ncolumns);
-	shortcut->buffer = palloc0(BUFFER_SIZE + BLOCK);
+	shortcut->buffer = palloc(BUFFER_SIZE + BLOCK);
 	initStringInfo(&shortcut->standin);
 	foreach(cell, cstate->attnumlist)
 	{
@@ -402,6 +402,9 @@ read_more(LinkShortcut *shortcut)
 	got = shortcut->read(shortcut->arg, shortcut->buffer + shortcut->end,
 						 BUFFER_SIZE - shortcut->end);
 	shortcut->end += got;
+
+	/* a block may be looked at that begins before the end: of a small object the rest is never touched */
+	memset(shortcut->buffer + shortcut->end, 0, BLOCK);
 	return got > 0;
 }
 

@@ -199,7 +199,7 @@ give_up(const LinkPipeline *pipeline, const LinkWork *work, MemoryContext contex
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
 	FlushErrorState();
-	AbortCurrentTransaction();
+	AbortOutOfAnyTransaction();	/* it may have been in a subtransaction */
 	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || pipeline == NULL)
 		return LINK_BATCH_NONE;
 	if (work->at < 0)
@@ -277,7 +277,7 @@ next_objects(const LinkPipeline *pipeline)
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(caller);
-	link_work_find(pipeline);
+	(void) link_work_find(pipeline, NULL);
 	link_work_peek(pipeline, &work, TEST_OBJECTS);
 	RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(caller);

@@ -489,6 +489,10 @@ link_drop_pipeline_file(const char *name, const char *path)
 					 errmsg("pipeline %s knows no object \"%s\"", quote_identifier(pipeline->name),
 							link_printable(path, strlen(path)))));
 		link_wake_for(pipeline);
+
+		/* another version of the row, for which the scheduler begins with a full listing */
+		if (link_pipeline_runs(pipeline))
+			link_pipeline_set_state(pipeline->id, pipeline->state, pipeline->error);
 	}
 	LINK_USE_END();
 }

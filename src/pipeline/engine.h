@@ -15,6 +15,7 @@
 
 #include "nodes/pg_list.h"
 #include "postmaster/bgworker.h"
+#include "storage/itemptr.h"
 #include "storage/latch.h"
 #include "utils/elog.h"
 #include "utils/timestamp.h"
@@ -52,6 +53,7 @@ typedef struct LinkWork
 {
 	bool		stream;
 	List	   *objects;		/* of LinkObject: path and size */
+	ItemPointer rows;			/* where the state of each of these is, once they are taken */
 	int32		partition;		/* of a stream */
 	int64		from;			/* of a stream: its cursor, ... */
 	int64		to;				/* ... once this is loaded */
@@ -68,8 +70,31 @@ typedef struct LinkWorkLeft
 
 /* All of these write below 'link' as the bootstrap superuser, whoever calls. */
 
-/* Look at the provider, with the rights of the pipeline's owner. */
-extern void link_work_find(const LinkPipeline *pipeline);
+/*
+ * What the looks at a pipeline's objects have come to, from one to the next.  Zeroed:
+ * nothing yet, and the first one is a full listing.
+ */
+typedef struct LinkLook
+{
+	char	   *largest;		/* of all names that were found; NULL: none */
+	TimestampTz full_at;		/* when a full listing is due again */
+	int			rest;			/* so many times as long as it took */
+	int			names;			/* that the next look finds at most */
+
+	/* a full listing that is under way */
+	bool		full;
+	char	   *at;				/* how far it is; NULL: at the beginning */
+	char	   *known;			/* 'largest' when it began */
+	bool		late;			/* it found a smaller name that was new */
+	int64		cost;			/* us that it took until now */
+} LinkLook;
+
+/*
+ * Look at the provider, with the rights of the pipeline's owner; true: and again, since
+ * there is more.  'look' counts only if the transaction commits; NULL: find all at once.
+ */
+extern bool link_work_find(const LinkPipeline *pipeline, LinkLook *look);
+extern void link_look_reset(LinkLook *look);
 extern LinkWorkLeft link_work_left(const LinkPipeline *pipeline);
 
 /*

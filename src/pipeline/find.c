@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 
 #include "catalog/privileges.h"
 #include "errors.h"
@@ -22,12 +23,27 @@
 #define PAGE 1000
 
 /*
+ * Names that one look finds at most at first, and at last: workers begin with what is
+ * found, and other pipelines have their turn.
+ */
+#define FIRST_NAMES 1000
+#define MOST_NAMES 64000
+
+/* Between two full listings pass at most so many times what one takes. */
+#define LONGEST_REST 16
+
+/*
  * Finding objects.
  */
 
 typedef struct NamePage
 {
 	const LinkPipeline *pipeline;
+	LinkLook   *look;			/* or NULL */
+	char	   *last;			/* that was found; NULL: none */
+	int			found;			/* names */
+	int			limit;			/* of these, 0: none */
+	MemoryContext names;		/* of 'last' */
 	MemoryContext context;		/* of what is below */
 	ArrayBuildState *paths;
 	ArrayBuildState *sizes;
@@ -44,10 +60,11 @@ store_page(NamePage *page)
 		"SELECT $1, u.path, u.size, u.last_modified, u.etag, 'Unloaded', 0 "
 		"FROM ROWS FROM (pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4), pg_catalog.unnest($5)) "
 		"AS u(path, size, last_modified, etag) "
-		"WHERE NOT EXISTS (SELECT FROM link.pipeline_file f WHERE f.pipeline_id = $1 AND f.path = u.path) "
+		"WHERE NOT EXISTS (SELECT FROM link.pipeline_file f WHERE f.pipeline_id = $1 AND f.path = u.path OFFSET 0) "
 		"ON CONFLICT DO NOTHING";
 	Oid			types[] = {INT8OID, TEXTARRAYOID, INT8ARRAYOID, TIMESTAMPTZARRAYOID, TEXTARRAYOID};
 	Datum		values[5];
+	uint64		inserted;
 	LinkElevated saved;
 
 	if (page->n == 0)
@@ -58,20 +75,41 @@ store_page(NamePage *page)
 	values[3] = makeArrayResult(page->times, page->context);
 	values[4] = makeArrayResult(page->etags, page->context);
 	link_state_begin(&saved);
-	(void) link_state_run(sql, SPI_OK_INSERT, lengthof(values), types, values, NULL);
+	inserted = link_state_run(sql, SPI_OK_INSERT, lengthof(values), types, values, NULL);
 	link_state_end(&saved);
+
+	/* a page ends where what was known ends */
+	if (inserted > 0 && page->look && page->look->known && strcmp(page->last, page->look->known) <= 0)
+		page->look->late = true;
 	MemoryContextReset(page->context);
 	page->n = 0;
 	page->paths = page->sizes = page->times = page->etags = NULL;
+}
+
+/* Of a look, which lasts longer than its transaction; NULL: none. */
+static void
+keep_name(char **name, const char *value)
+{
+	if (*name)
+		pfree(*name);
+	*name = value ? MemoryContextStrdup(TopMemoryContext, value) : NULL;
 }
 
 static bool
 found_object(const LinkObject *object, void *arg)
 {
 	NamePage	   *page = arg;
-	MemoryContext caller = MemoryContextSwitchTo(page->context);
+	const char *known = page->look ? page->look->known : NULL;
+	MemoryContext caller;
 	bool		no_time = TIMESTAMP_IS_NOBEGIN(object->last_modified) || object->last_modified == 0;
 
+	if (known && page->n > 0 && strcmp(page->last, known) <= 0 && strcmp(object->path, known) > 0)
+		store_page(page);
+	if (page->last)
+		pfree(page->last);
+	page->last = MemoryContextStrdup(page->names, object->path);
+
+	caller = MemoryContextSwitchTo(page->context);
 	page->paths = accumArrayResult(page->paths, CStringGetTextDatum(object->path), false, TEXTOID, page->context);
 	page->sizes = accumArrayResult(page->sizes, Int64GetDatum(object->size), false, INT8OID, page->context);
 	page->times = accumArrayResult(page->times, TimestampTzGetDatum(object->last_modified), no_time,
@@ -83,18 +121,85 @@ found_object(const LinkObject *object, void *arg)
 	if (page->n == PAGE)
 		store_page(page);
 	CHECK_FOR_INTERRUPTS();
-	return true;
+	return ++page->found != page->limit;
 }
 
-static void
-find_objects(const LinkPipeline *pipeline, LinkSession *session)
+void
+link_look_reset(LinkLook *look)
 {
-	NamePage		page = {pipeline};
+	keep_name(&look->largest, NULL);
+	keep_name(&look->known, NULL);
+	keep_name(&look->at, NULL);
+	memset(look, 0, sizeof(*look));
+}
 
+/*
+ * Where a look begins.  Names mostly grow, and then what is new is behind the largest
+ * one that is known.  A full listing finds the others: it comes again after the time
+ * that it took; after twice, four times ... as long if nothing came late.
+ */
+static const char *
+look_from(LinkLook *look, TimestampTz now)
+{
+	if (look->full)
+		return look->at;
+	if (look->largest && now < look->full_at)
+		return look->largest;
+	look->full = true;
+	look->late = false;
+	look->cost = 0;
+	keep_name(&look->known, look->largest);
+	return NULL;
+}
+
+/* True if it is not through. */
+static bool
+look_came_to(LinkLook *look, const NamePage *page, TimestampTz begun)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool		more = page->found == page->limit;
+
+	if (page->last && (look->largest == NULL || strcmp(page->last, look->largest) > 0))
+		keep_name(&look->largest, page->last);
+	look->names = more ? Min(page->limit * 2, MOST_NAMES) : FIRST_NAMES;
+	if (!look->full)
+		return more;
+	look->cost += now - begun;
+	if (more)
+	{
+		keep_name(&look->at, page->last);
+		return true;
+	}
+	look->full = false;
+	keep_name(&look->at, NULL);
+	keep_name(&look->known, NULL);
+	look->rest = look->late ? 1 : Min(Max(look->rest, 1) * 2, LONGEST_REST);
+	look->full_at = now + look->rest * look->cost;
+	return false;
+}
+
+/* True if there is more to be found. */
+static bool
+find_objects(const LinkPipeline *pipeline, LinkSession *session, LinkLook *look)
+{
+	NamePage	page = {pipeline,.names = CurrentMemoryContext};
+	TimestampTz begun = GetCurrentTimestamp();
+	const char *after = NULL;
+	bool		more = false;
+
+	if (look && (session->provider->features & LINK_LISTS_BEHIND))
+	{
+		after = look_from(look, begun);
+		page.look = look;
+		page.limit = look->names > 0 ? look->names : FIRST_NAMES;
+	}
 	page.context = AllocSetContextCreate(CurrentMemoryContext, "link pipeline page", ALLOCSET_DEFAULT_SIZES);
-	link_list(session, pipeline->path, true, found_object, &page);
+	link_list_behind(session, pipeline->path, true, after, found_object, &page);
 	store_page(&page);
+	if (page.look)
+		more = look_came_to(look, &page, begun);
 	MemoryContextDelete(page.context);
+	return more;
 }
 
 /*
@@ -208,9 +313,10 @@ as_owner(const LinkPipeline *pipeline, Oid *user, int *context)
 	SetUserIdAndSecContext(pipeline->owner, *context | SECURITY_LOCAL_USERID_CHANGE);
 }
 
-void
-link_work_find(const LinkPipeline *pipeline)
+bool
+link_work_find(const LinkPipeline *pipeline, LinkLook *look)
 {
+	bool		more = false;
 	LinkSession *session;
 	Oid			user;
 	int			context;
@@ -220,9 +326,16 @@ link_work_find(const LinkPipeline *pipeline)
 	if (session->provider->features & LINK_IS_STREAM)
 		find_messages(pipeline, session);
 	else
-		find_objects(pipeline, session);
+		more = find_objects(pipeline, session, look);
 	link_close(session);
 	SetUserIdAndSecContext(user, context);
+
+	/* of one that is being dropped nothing is kept */
+	if (!link_lock_pipeline_shared(pipeline->id) || link_pipeline_by_id(pipeline->id) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_QUERY_CANCELED),
+				 errmsg("pipeline \"%s\" is being stopped or changed", pipeline->name)));
+	return more;
 }
 
 void

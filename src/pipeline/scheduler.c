@@ -17,6 +17,8 @@
  */
 #include "compat.h"
 
+#include <limits.h>
+
 #include "access/htup_details.h"
 #include "access/xact.h"
 #include "catalog/pg_authid.h"
@@ -29,6 +31,7 @@
 #include "storage/ipc.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
@@ -44,6 +47,14 @@
 #define FIRST_RETRY 1000
 #define LAST_RETRY 60000
 
+/*
+ * ms that a look waits for a provider that does not answer, so that all other pipelines
+ * have their turn; the look comes again instead.
+ */
+#define LOOK_RETRY_TIMEOUT 5000
+#define LOOK_CONNECT_TIMEOUT 2000
+#define LOOK_REQUEST_TIMEOUT 10000
+
 /* ms between two looks at least, and between two times that old history goes */
 #define SHORTEST_INTERVAL 10
 #define TRIM_INTERVAL 60000
@@ -58,10 +69,15 @@ typedef struct Plan
 	TimestampTz start_at;		/* when workers are to be started, DT_NOEND: not */
 	TimestampTz trim_at;		/* when old history goes */
 	int			failures;		/* of looks, one after the other */
+	TimestampTz failing_since;	/* when the first of them began */
+	LinkLook	look;			/* what these have come to */
 	List	   *workers;		/* BackgroundWorkerHandle * */
 } Plan;
 
 static List *plans = NIL;
+
+/* ms that a provider may be away at one attempt: link.retry_timeout as it is for all others */
+static int	patience;
 
 /*
  * What there is to do.
@@ -134,6 +150,7 @@ read_pipelines(void)
 			plan->look_at = GetCurrentTimestamp();
 			plan->start_at = DT_NOEND;
 			plan->failures = 0;
+			link_look_reset(&plan->look);
 		}
 		plan->running = true;
 	}
@@ -165,6 +182,7 @@ forget(void)
 			end_workers(plan);
 		if (!plan->running && plan->workers == NIL)
 		{
+			link_look_reset(&plan->look);
 			pfree(plan);
 			plans = foreach_delete_current(plans, lc);
 		}
@@ -199,21 +217,31 @@ check_owner(const LinkPipeline *pipeline)
 				 errmsg("the owner of pipeline \"%s\" may not connect to this database", pipeline->name)));
 }
 
+/* A provider that is away is given as long as if each look had been patient. */
+static bool
+may_come_back(const Plan *plan, const LinkPipeline *pipeline, int sqlstate)
+{
+	return link_work_outside(sqlstate) &&
+		(!pipeline->stop_on_error ||
+		 !TimestampDifferenceExceeds(plan->failing_since, GetCurrentTimestamp(),
+									 (int) Min((int64) patience * (pipeline->max_retries + 1), INT_MAX)));
+}
+
 /* The look failed: another time, or never. */
 static void
-look_failed(Plan *plan, const LinkPipeline *pipeline, const ErrorData *error)
+look_failed(Plan *plan, const LinkPipeline *pipeline, const ErrorData *error, TimestampTz begun)
 {
 	int			delay = FIRST_RETRY;
 
-	plan->failures++;
+	if (plan->failures++ == 0)
+		plan->failing_since = begun;
 	for (int i = 1; i < plan->failures && delay < LAST_RETRY; i++)
 		delay *= 2;
 	plan->look_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), Min(delay, LAST_RETRY));
-	if (pipeline == NULL)
+	if (pipeline == NULL || error->sqlerrcode == ERRCODE_QUERY_CANCELED)
 		return;
 	if (link_work_hopeless(error->sqlerrcode) || error->sqlerrcode == ERRCODE_LINK_CORRUPT ||
-		(plan->failures > pipeline->max_retries &&
-		 (pipeline->stop_on_error || !link_work_outside(error->sqlerrcode))))
+		(plan->failures > pipeline->max_retries && !may_come_back(plan, pipeline, error->sqlerrcode)))
 		link_work_stop(pipeline, error);
 	else
 		link_work_failed(pipeline, NULL, error, GetCurrentTimestamp());
@@ -235,6 +263,7 @@ look(Plan *plan)
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "link pipeline look", ALLOCSET_DEFAULT_SIZES);
 	LinkPipeline *volatile pipeline = NULL;
 	TimestampTz begun = GetCurrentTimestamp();
+	volatile bool more = false;
 
 	pgstat_report_activity(STATE_RUNNING, "looking for work");
 	SetCurrentStatementStartTimestamp();
@@ -248,7 +277,7 @@ look(Plan *plan)
 		{
 			plan->look_at = TimestampTzPlusMilliseconds(begun, Max(pipeline->batch_interval, SHORTEST_INTERVAL));
 			check_owner(pipeline);
-			link_work_find(pipeline);
+			more = link_work_find(pipeline, &plan->look);
 			trim(plan, pipeline);
 		}
 		PopActiveSnapshot();
@@ -257,7 +286,8 @@ look(Plan *plan)
 		plan->start_at = GetCurrentTimestamp();
 
 		/* who lists for long does not do it all the time */
-		plan->look_at = Max(plan->look_at, GetCurrentTimestamp() + (GetCurrentTimestamp() - begun));
+		plan->look_at = more ? GetCurrentTimestamp() :
+			Max(plan->look_at, GetCurrentTimestamp() + (GetCurrentTimestamp() - begun));
 	}
 	PG_CATCH();
 	{
@@ -267,10 +297,11 @@ look(Plan *plan)
 		error = CopyErrorData();
 		FlushErrorState();
 		AbortCurrentTransaction();
+		link_look_reset(&plan->look);
 		StartTransactionCommand();
 		PushActiveSnapshot(GetTransactionSnapshot());
 		MemoryContextSwitchTo(context);
-		look_failed(plan, pipeline, error);
+		look_failed(plan, pipeline, error, begun);
 		PopActiveSnapshot();
 		CommitTransactionCommand();
 	}
@@ -406,12 +437,22 @@ tell_launcher(int code, Datum arg)
 		SetLatch(latch);
 }
 
+static void
+limit_parameter(const char *name, int value, int most)
+{
+	SetConfigOption(name, psprintf("%d", Min(value, most)), PGC_SUSET, PGC_S_OVERRIDE);
+}
+
 void
 link_scheduler_main(Datum arg)
 {
 	bool		welcome;
 
 	(void) link_process_begin(LINK_PROCESS_SCHEDULER);
+	patience = link_retry_timeout;
+	limit_parameter("link.retry_timeout", patience, LOOK_RETRY_TIMEOUT);
+	limit_parameter("link.connect_timeout", link_connect_timeout, LOOK_CONNECT_TIMEOUT);
+	limit_parameter("link.request_timeout", link_request_timeout, LOOK_REQUEST_TIMEOUT);
 	before_shmem_exit(tell_launcher, (Datum) 0);
 	StartTransactionCommand();
 	welcome = link_process_is_welcome();

@@ -23,6 +23,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "catalog/privileges.h"
@@ -131,50 +132,60 @@ group_size(SPITupleTable *table, int first, int n, int objects)
 	return size;
 }
 
-/* Rows of path and size, as LinkObject in 'context'; they are freed. */
-static List *
-found_objects(SPITupleTable *table, MemoryContext context)
+/* Rows of path, size and, if they are taken, place, as the work, in 'context'; they are freed. */
+static void
+found_objects(SPITupleTable *table, LinkWork *work, MemoryContext context)
 {
-	List	   *objects = NIL;
+	MemoryContext caller = MemoryContextSwitchTo(context);
 
+	work->rows = table->numvals == 0 || table->tupdesc->natts < 3 ? NULL :
+		palloc(table->numvals * sizeof(ItemPointerData));
 	for (uint64 i = 0; i < table->numvals; i++)
 	{
 		bool		isnull;
-		MemoryContext caller = MemoryContextSwitchTo(context);
 
-		objects = lappend(objects,
-						  make_object(TextDatumGetCString(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull)),
-									  DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull))));
-		MemoryContextSwitchTo(caller);
+		work->objects = lappend(work->objects,
+								make_object(TextDatumGetCString(SPI_getbinval(table->vals[i], table->tupdesc, 1, &isnull)),
+											DatumGetInt64(SPI_getbinval(table->vals[i], table->tupdesc, 2, &isnull))));
+		if (work->rows)
+			work->rows[i] = *(ItemPointer) DatumGetPointer(SPI_getbinval(table->vals[i], table->tupdesc, 3, &isnull));
 	}
+	MemoryContextSwitchTo(caller);
 	SPI_freetuptable(table);
-	return objects;
 }
 
-/* Of the paths, those that nobody else has, as LinkObject in 'context'. */
-static List *
-take_objects(const LinkPipeline *pipeline, Datum paths, MemoryContext context)
+/*
+ * Rows of which we know the place (it is theirs for as long as our snapshot sees
+ * them) are found by it alone.  The planner, which may know nothing of the table,
+ * would rather read all that is not loaded, if it were let to the index.
+ */
+#define AS_IT_IS "pipeline_id + 0 = $1 AND state || '' = 'Unloaded' "
+
+/* Of the rows, those that nobody else has. */
+static void
+take_objects(const LinkPipeline *pipeline, Datum rows, LinkWork *work, MemoryContext context)
 {
 	static const char sql[] =
-		"SELECT path, size FROM link.pipeline_file WHERE pipeline_id = $1 AND path = ANY ($2) "
-		"AND state = 'Unloaded' AND (retry_at IS NULL OR retry_at <= pg_catalog.clock_timestamp()) "
+		"SELECT path, size, ctid FROM link.pipeline_file WHERE ctid = ANY ($2) AND " AS_IT_IS
+		"AND (retry_at IS NULL OR retry_at <= pg_catalog.clock_timestamp()) "
 		"ORDER BY path FOR UPDATE SKIP LOCKED";
-	Oid			types[] = {INT8OID, TEXTARRAYOID};
-	Datum		values[] = {Int64GetDatum(pipeline->id), paths};
+	Oid			types[] = {INT8OID, TIDARRAYOID};
+	Datum		values[] = {Int64GetDatum(pipeline->id), rows};
 
 	(void) link_state_run(sql, SPI_OK_SELECT, 2, types, values, NULL);
-	return found_objects(SPI_tuptable, context);
+	found_objects(SPI_tuptable, work, context);
 }
 
+/* The first of the objects behind 'after' that nobody else has; false if there is none. */
 static bool
-claim_objects(const LinkPipeline *pipeline, int objects, LinkWork *work, MemoryContext context)
+claim_behind(const LinkPipeline *pipeline, const char *after, int objects, LinkWork *work, MemoryContext context)
 {
 	static const char sql[] =
-		"SELECT path, size, attempts FROM link.pipeline_file WHERE pipeline_id = $1 AND path > $2 "
+		"SELECT path, size, attempts, ctid FROM link.pipeline_file WHERE pipeline_id = $1 AND path > $2 "
 		"AND state = 'Unloaded' AND (retry_at IS NULL OR retry_at <= pg_catalog.clock_timestamp()) "
 		"ORDER BY path LIMIT $3";
 	Oid			types[] = {INT8OID, TEXTOID, INT4OID};
-	Datum		values[] = {Int64GetDatum(pipeline->id), CStringGetTextDatum(""), Int32GetDatum(CANDIDATES)};
+	Datum		values[] = {Int64GetDatum(pipeline->id), CStringGetTextDatum(after), Int32GetDatum(CANDIDATES)};
 
 	for (;;)
 	{
@@ -185,20 +196,41 @@ claim_objects(const LinkPipeline *pipeline, int objects, LinkWork *work, MemoryC
 			return false;
 		for (int i = 0, size; i < n; i += size)
 		{
-			ArrayBuildState *paths = NULL;
+			ArrayBuildState *rows = NULL;
 			bool		isnull;
 
 			size = group_size(table, i, n, objects);
 			for (int j = i; j < i + size; j++)
-				paths = accumArrayResult(paths, SPI_getbinval(table->vals[j], table->tupdesc, 1, &isnull),
-										 false, TEXTOID, CurrentMemoryContext);
-			work->objects = take_objects(pipeline, makeArrayResult(paths, CurrentMemoryContext), context);
+				rows = accumArrayResult(rows, SPI_getbinval(table->vals[j], table->tupdesc, 4, &isnull),
+										false, TIDOID, CurrentMemoryContext);
+			take_objects(pipeline, makeArrayResult(rows, CurrentMemoryContext), work, context);
 			if (work->objects != NIL)
 				return true;
 			values[1] = datumCopy(SPI_getbinval(table->vals[i + size - 1], table->tupdesc, 1, &isnull), false, -1);
 		}
 		SPI_freetuptable(table);
 	}
+}
+
+/*
+ * This process goes on behind what it took last: what is loaded lies before that, and
+ * is passed again and again otherwise, for as long as somebody's snapshot may see it.
+ */
+static bool
+claim_objects(const LinkPipeline *pipeline, int objects, LinkWork *work, MemoryContext context)
+{
+	static int64 last_pipeline = 0;
+	static char *last = NULL;
+	bool		goes_on = last && last_pipeline == pipeline->id;
+	bool		found = goes_on && claim_behind(pipeline, last, objects, work, context);
+
+	if (!found)
+		found = claim_behind(pipeline, "", objects, work, context);
+	if (last)
+		pfree(last);
+	last = found ? MemoryContextStrdup(TopMemoryContext, ((LinkObject *) llast(work->objects))->path) : NULL;
+	last_pipeline = pipeline->id;
+	return found;
 }
 
 static bool
@@ -273,7 +305,7 @@ link_work_peek(const LinkPipeline *pipeline, LinkWork *work, int objects)
 	else
 	{
 		(void) link_state_run(sql, SPI_OK_SELECT, 2, types, values, NULL);
-		work->objects = found_objects(SPI_tuptable, context);
+		found_objects(SPI_tuptable, work, context);
 	}
 	link_state_end(&saved);
 }
@@ -322,25 +354,37 @@ move_cursor(const LinkPipeline *pipeline, const LinkWork *work, int64 batch)
 						work->partition, pipeline->name)));
 }
 
+/* Objects that are loaded: their rows are locked, so each is where it was. */
 static void
-mark_objects(const LinkPipeline *pipeline, List *objects, const char *state, int64 batch)
+mark_loaded(const LinkPipeline *pipeline, const LinkWork *work, int64 batch)
 {
 	static const char sql[] =
-		"UPDATE link.pipeline_file SET state = $3, retry_at = NULL, batch_id = $4 "
-		"WHERE pipeline_id = $1 AND path = ANY ($2) AND state = 'Unloaded'";
-	Oid			types[] = {INT8OID, TEXTARRAYOID, TEXTOID, INT8OID};
-	Datum		values[] = {Int64GetDatum(pipeline->id), 0, CStringGetTextDatum(state), Int64GetDatum(batch)};
-	ArrayBuildState *paths = NULL;
-	ListCell   *lc;
+		"UPDATE link.pipeline_file SET state = 'Loaded', retry_at = NULL, batch_id = $3 "
+		"WHERE ctid = ANY ($2) AND " AS_IT_IS;
+	Oid			types[] = {INT8OID, TIDARRAYOID, INT8OID};
+	Datum		values[] = {Int64GetDatum(pipeline->id), 0, Int64GetDatum(batch)};
+	ArrayBuildState *rows = NULL;
 
-	foreach(lc, objects)
-		paths = accumArrayResult(paths, CStringGetTextDatum(((LinkObject *) lfirst(lc))->path), false, TEXTOID,
-								 CurrentMemoryContext);
-	values[1] = makeArrayResult(paths, CurrentMemoryContext);
-	if (link_state_run(sql, SPI_OK_UPDATE, lengthof(values), types, values, NULL) != list_length(objects))
+	for (int i = 0; i < list_length(work->objects); i++)
+		rows = accumArrayResult(rows, PointerGetDatum(&work->rows[i]), false, TIDOID, CurrentMemoryContext);
+	values[1] = makeArrayResult(rows, CurrentMemoryContext);
+	if (link_state_run(sql, SPI_OK_UPDATE, lengthof(values), types, values, NULL) != list_length(work->objects))
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("objects of pipeline \"%s\" were loaded or forgotten meanwhile", pipeline->name)));
+}
+
+/* An object that is given up, in another transaction than that which took it. */
+static void
+mark_skipped(const LinkPipeline *pipeline, const LinkObject *object, int64 batch)
+{
+	static const char sql[] =
+		"UPDATE link.pipeline_file SET state = 'Skipped', retry_at = NULL, batch_id = $3 "
+		"WHERE pipeline_id = $1 AND path = $2 AND state = 'Unloaded'";
+	Oid			types[] = {INT8OID, TEXTOID, INT8OID};
+	Datum		values[] = {Int64GetDatum(pipeline->id), CStringGetTextDatum(object->path), Int64GetDatum(batch)};
+
+	(void) link_state_run(sql, SPI_OK_UPDATE, lengthof(values), types, values, NULL);
 }
 
 void
@@ -354,7 +398,7 @@ link_work_done(const LinkPipeline *pipeline, const LinkWork *work, uint64 rows, 
 	if (work->stream)
 		move_cursor(pipeline, work, batch);
 	else
-		mark_objects(pipeline, work->objects, "Loaded", batch);
+		mark_loaded(pipeline, work, batch);
 	link_state_end(&saved);
 }
 
@@ -507,6 +551,9 @@ link_work_failed(const LinkPipeline *pipeline, const LinkWork *work, const Error
 	LinkElevated saved;
 	bool		ends = link_work_hopeless(error->sqlerrcode);
 
+	/* of one that is being dropped nothing is kept */
+	if (!link_lock_pipeline_shared(pipeline->id) || link_pipeline_by_id(pipeline->id) == NULL)
+		return;
 	link_state_begin(&saved);
 	if (object)
 	{
@@ -525,7 +572,7 @@ link_work_failed(const LinkPipeline *pipeline, const LinkWork *work, const Error
 		else if (work->stream)
 			move_cursor(pipeline, work, where.batch);
 		else
-			mark_objects(pipeline, list_make1(object), "Skipped", where.batch);
+			mark_skipped(pipeline, object, where.batch);
 	}
 	insert_error(pipeline, &where, error);
 	link_state_end(&saved);

@@ -42,7 +42,7 @@ look(int64 id)
 		MemoryContextSwitchTo(context);
 		pipeline = link_tables_hold() ? link_pipeline_by_id(id) : NULL;
 		if (pipeline)
-			link_work_find(pipeline);
+			(void) link_work_find(pipeline, NULL);
 		PopActiveSnapshot();
 		CommitTransactionCommand();
 	}

@@ -569,6 +569,7 @@ typedef struct Listing
 {
 	LinkSession *session;
 	const char *from;			/* what the provider was asked for */
+	const char *after;			/* or NULL */
 	const char *glob;			/* or NULL */
 	List	   *prefixes;		/* path_prefixes */
 	List	   *suffixes;
@@ -627,6 +628,8 @@ listed_object(const LinkObject *object, void *arg)
 	 */
 	if (!link_path_usable(path_below_root(listing->session, path)))
 		return true;
+	if (listing->after && strcmp(path, listing->after) <= 0)
+		return true;
 
 	if (!link_path_allowed(path, listing->prefixes) ||
 		!ends_in_one_of(path, listing->suffixes) ||
@@ -678,6 +681,13 @@ void
 link_list(LinkSession *session, const char *pattern, bool exact,
 		  LinkObjectCallback callback, void *arg)
 {
+	link_list_behind(session, pattern, exact, NULL, callback, arg);
+}
+
+void
+link_list_behind(LinkSession *session, const char *pattern, bool exact, const char *after,
+				 LinkObjectCallback callback, void *arg)
+{
 	Listing		listing = {0};
 	const char *below;
 	bool		is_glob = link_path_is_glob(pattern);
@@ -693,7 +703,7 @@ link_list(LinkSession *session, const char *pattern, bool exact,
 		LinkObject	object = {0};
 
 		/* an object named in full is meant, whatever its suffix */
-		if (link_stat(session, pattern, &object))
+		if ((after == NULL || strcmp(pattern, after) > 0) && link_stat(session, pattern, &object))
 			callback(&object, arg);
 		return;
 	}
@@ -707,10 +717,13 @@ link_list(LinkSession *session, const char *pattern, bool exact,
 	listing.session = session;
 	listing.prefixes = link_option_strings(session->options, "path_prefixes");
 	listing.suffixes = link_option_strings(session->options, "suffixes");
+	listing.after = after;
 	listing.callback = callback;
 	listing.arg = arg;
 	listing.from = listing_start(link_glob_prefix(pattern), listing.prefixes);
 	if (listing.from == NULL)
 		not_allowed(session, pattern);
-	session->provider->ops->list(session, listing.from, listed_object, &listing);
+	session->provider->ops->list(session, listing.from,
+								 (session->provider->features & LINK_LISTS_BEHIND) ? after : NULL,
+								 listed_object, &listing);
 }

@@ -61,6 +61,7 @@
 #define LINK_CAN_LIST		(1 << 2)
 #define LINK_CAN_REMOVE		(1 << 3)
 #define LINK_IS_STREAM		(1 << 4)	/* topics of messages, not objects */
+#define LINK_LISTS_BEHIND	(1 << 5)	/* a listing costs what it gives, wherever it begins */
 
 typedef struct LinkProviderOps LinkProviderOps;
 
@@ -258,11 +259,12 @@ struct LinkProviderOps
 	bool		(*remove) (LinkSession *session, const char *path, const char *version);
 
 	/*
-	 * Every object whose path begins with 'prefix', ordered by path bytewise,
-	 * page by page.  A listing that returns a key outside the prefix is 08P01,
+	 * Every object whose path begins with 'prefix' and is larger than 'after' (or
+	 * NULL: all), ordered by path bytewise, page by page.  Without LINK_LISTS_BEHIND
+	 * 'after' is NULL.  A listing that returns a key outside the prefix is 08P01,
 	 * a page token that repeats too.
 	 */
-	void		(*list) (LinkSession *session, const char *prefix,
+	void		(*list) (LinkSession *session, const char *prefix, const char *after,
 						 LinkObjectCallback callback, void *arg);
 
 	/* False if absent. */
@@ -390,10 +392,13 @@ extern List *link_partitions(LinkSession *session, const char *path);
  * one too).  A glob that ends in '/' names all that lies below what it matches.
  * Where path_prefixes allows only a part of what is asked, that part; 42501 if
  * it allows none.  Nothing found is no error: the callback is not called.  Stops
- * with 54000 beyond link.max_objects.
+ * with 54000 beyond link.max_objects.  'after' (or NULL): only what is larger, as a
+ * callback before was given it.
  */
 extern void link_list(LinkSession *session, const char *pattern, bool exact,
 					  LinkObjectCallback callback, void *arg);
+extern void link_list_behind(LinkSession *session, const char *pattern, bool exact, const char *after,
+							 LinkObjectCallback callback, void *arg);
 
 /* ---- uploads (uploads.c) ---- */
 

@@ -1,11 +1,11 @@
 # What the benchmarks share: times and their medians, and the memory of a backend.
 # Sourced by bash after test/lib.sh.
 
-repeats=3
+repeats=${LINK_BENCH_REPEATS:-3}
 declare -A times seconds
 order=()
 
-sql() { as_user psql -X -q -At -v ON_ERROR_STOP=1 -c "$1"; }
+sql() { as_user psql -X -q -At -v ON_ERROR_STOP=1 -c "$@"; }
 
 # time_once NAME COMMAND [BEFORE]: one run more of NAME; BEFORE is not timed.
 time_once()

@@ -9,7 +9,7 @@ use IO::Socket::INET;
 use IPC::Run ();
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(kcat committed topic drop_topic may broker);
+our @EXPORT = qw(kcat committed topic drop_topic drop_messages add_partitions may broker);
 
 # kcat(ARGUMENT...): the independent client; gives its standard output.
 sub kcat
@@ -61,6 +61,23 @@ sub drop_topic
 	my ($name) = @_;
 	my ($error) = unpack('x8 x4 n/x n', request(20, 1, pack('N', 1) . string($name) . pack('N', 20000)));
 	die "topic $name: error $error" if $error != 0;
+}
+
+# drop_messages(NAME, PARTITION, OFFSET): DeleteRecords, of all before that offset
+sub drop_messages
+{
+	my ($name, $partition, $offset) = @_;
+	my $answer = request(21, 0, pack('N', 1) . string($name) . pack('N N q> N', 1, $partition, $offset, 20000));
+	my ($error) = unpack('n', substr($answer, -2));
+	die "messages of $name: error $error" if $error != 0;
+}
+
+# add_partitions(NAME, TOTAL): CreatePartitions
+sub add_partitions
+{
+	my ($name, $total) = @_;
+	my ($error) = unpack('x4 x4 x4 n/x n', request(37, 0, pack('N', 1) . string($name) . pack('N N N C', $total, 0xffffffff, 20000, 0)));
+	die "partitions of $name: error $error" if $error != 0;
 }
 
 # may(USER, OPERATION, TOPIC): CreateAcls

@@ -171,12 +171,12 @@ foreach my $how ('cancel', 'terminate')
 	my $end = end_of('big');
 	my $statement = begin_sql(export("SELECT 'big ' || generate_series(1, 100000000)", 'k', 'big'));
 	wait_for('messages', sub { end_of('big') > $end + 1000 });
-	cmp_ok(interrupted($how, $statement), '<', 1, "a $how in mid-export");
+	cmp_ok(interrupted($how, $statement), '<', 3, "a $how in mid-export");
 	end_sql($statement);
 
 	$statement = begin_sql(count_of('slow', 'long'));
 	sleep 0.5;
-	cmp_ok(interrupted($how, $statement), '<', 1, "... in mid-read");
+	cmp_ok(interrupted($how, $statement), '<', 3, "... in mid-read");
 	like(end_sql($statement), $how eq 'cancel' ? qr/ERROR:  57014:/ : qr/57P01/, '... which had not ended');
 }
 is(sql(export("SELECT 'small'", 'k', 'big')), '1', 'the next export works');
@@ -198,14 +198,14 @@ is(committed('big'), "small\n", '... and is all that is seen');
 	foreach my $how ('cancel', 'terminate')
 	{
 		my ($exporting, $reading) = @{ $running{$how} };
-		cmp_ok(interrupted($how, $exporting), '<', 1, "a frozen broker: a $how in mid-export");
-		cmp_ok(interrupted($how, $reading), '<', 1, '... in mid-read');
+		cmp_ok(interrupted($how, $exporting), '<', 3, "a frozen broker: a $how in mid-export");
+		cmp_ok(interrupted($how, $reading), '<', 3, '... in mid-read');
 		like(end_sql($_), $how eq 'cancel' ? qr/ERROR:  57014:/ : qr/57P01/, '... which had not ended') foreach $exporting, $reading;
 		foreach my $sql (export('SELECT 1', 'k', 't'), count_of('k', 't'), "SELECT * FROM link.list_files('k', '')", "SELECT * FROM link.check_link('k')")
 		{
 			my $statement = begin_sql($sql);
 			sleep 0.3;
-			cmp_ok(interrupted($how, $statement), '<', 1, "... at the beginning of $sql");
+			cmp_ok(interrupted($how, $statement), '<', 3, "... at the beginning of $sql");
 			end_sql($statement);
 		}
 	}

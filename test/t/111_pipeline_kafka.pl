@@ -14,22 +14,9 @@ need_service('kafka');
 
 my $node = new_node('pipeline_kafka', preload => 'shared', init => [ extra => [ '--encoding=UTF8', '--locale=C' ] ],
 	conf => "restart_after_crash = on\nmax_worker_processes = 16\nlink.allowed_hosts = 'http://127.0.0.1 localhost'\n");
-my $seed = $ENV{LINK_TEST_SEED} // time ^ $$;
-srand($seed);
 my $run = "pipeline$$";		# other tests use the broker too
 
 sub sql { my ($sql) = @_; return $node->safe_psql('postgres', $sql) }
-# kill -9, and a start as soon as the last of its processes is gone
-sub kill_postmaster
-{
-	my $tries = 100;
-	$node->kill9;
-	# whom nobody has waited for is taken for alive; that nothing of it is the server sees by its shared memory
-	until (unlink($node->data_dir . '/postmaster.pid'), system_log('pg_ctl', '-w', '-s', '-D', $node->data_dir, '-l', $node->logfile, 'start') == 0) { die 'no start' unless $tries--; sleep 0.2 }
-	$node->_update_pid(1);
-}
-# while the server starts anew
-sub insist { my ($sql) = @_; my ($out, $tries) = ('', 100); while ($node->psql('postgres', $sql, stdout => \$out, stderr => \my $err) != 0) { die $err unless $tries--; sleep 0.2 } return $out }
 sub eventually { my ($sql, $expected, $name) = @_; ok($node->poll_query_until('postgres', $sql, $expected), $name) or diag(sql($sql), sql('SELECT state, error FROM link.pipelines; SELECT * FROM link.pipeline_errors')) }
 sub error_of { my ($name) = @_; return sql("SELECT sqlstate, source FROM link.pipeline_errors WHERE pipeline = '$name' AND kind = 'Load' ORDER BY error_id DESC LIMIT 1") }
 
@@ -89,6 +76,29 @@ eventually('SELECT count(*), sum(n) FROM bad', '4|12', 'SKIP PARSER ERRORS: all 
 is(sql("SELECT source, position, raw FROM link.pipeline_errors WHERE pipeline = 'bad' AND kind = 'Row'"), '0|2|no', '... with partition and offset');
 sql("SELECT link.stop_pipeline('bad')");
 
+# Messages that are gone before they were loaded: nothing is passed over in silence.
+topic("$run-lost");
+produce("$run-lost", 0, map { "\t$_" } 1 .. 5);
+sql(qq{CREATE TABLE lost (n int);
+	SELECT link.create_pipeline('lost', 'k', '$run-lost', 'lost', batch_interval => 100, max_retries => 1); SELECT link.start_pipeline('lost')});
+eventually('SELECT count(*) FROM lost', '5', 'a topic');
+sql("SELECT link.stop_pipeline('lost')");
+produce("$run-lost", 0, map { "\t$_" } 6 .. 10);
+drop_messages("$run-lost", 0, 8);
+sql("SELECT link.start_pipeline('lost')");
+eventually("SELECT state FROM link.pipelines WHERE pipeline = 'lost'", 'Error', '... that has lost messages which were not loaded yet stops the pipeline');
+like(error_of('lost'), qr/^(XX001|58P01)\|/, '... and says so');
+is(sql('SELECT count(*) FROM lost'), '5', '... nothing was loaded');
+sql(q{SELECT link.set_pipeline_offsets('lost', '{"0": 8}'); SELECT link.start_pipeline('lost')});
+eventually('SELECT count(*), max(n), count(*) FILTER (WHERE n BETWEEN 6 AND 8) FROM lost', '7|10|0', '... with new offsets it goes on');
+
+# Partitions that are added are found, from their beginning.
+add_partitions("$run-lost", 3);
+produce("$run-lost", 2, "\t11", "\t12");
+eventually('SELECT count(*), max(n) FROM lost', '9|12', 'messages of a partition that was added');
+is(sql("SELECT count(*) FROM link.pipeline_cursors WHERE pipeline = 'lost'"), '3', '... which has a cursor, as all have');
+sql("SELECT link.stop_pipeline('lost')");
+
 # A topic that is made again.
 topic("$run-again");
 produce("$run-again", 0, map { "\t$_" } 1 .. 5);
@@ -106,54 +116,6 @@ is(sql('SELECT count(*) FROM again'), '5', '... nothing was loaded');
 sql("SELECT link.set_pipeline_offsets('again', 'EARLIEST'); SELECT link.start_pipeline('again')");
 eventually('SELECT count(*), max(n) FROM again', '6|6', '... with new offsets it goes on');
 sql("SELECT link.stop_pipeline('again')");
-
-# Exactly once, with two workers.
-my $messages = $ENV{LINK_TEST_LONG} ? 1000000 : 20000;
-my $kills = $ENV{LINK_TEST_LONG} ? 30 : 6;
-topic("$run-fire", 4);
-my $sent = 0;
-sub send_more { my ($n) = @_; produce("$run-fire", undef, map { "k$_\t$_" } $sent + 1 .. $sent + $n); $sent += $n }
-send_more($messages);
-sql(q{CREATE TABLE fire (n int, p int, o bigint); ALTER SYSTEM SET link.pipeline_pause = '200ms'});
-$node->reload;
-sql(sprintf q{SELECT link.create_pipeline('fire', 'k', '%s-fire', 'fire', fields => '{n}', "set" => 'p = pipeline_kafka_partition(), o = pipeline_kafka_offset()',
-	batch_interval => 100, max_retries => 100000, max_offsets => %d); SELECT link.start_pipeline('fire')}, $run, $messages / 100);
-sub workers
-{
-	my ($where) = @_;
-	my ($out, $err) = ('', '');
-	$node->psql('postgres', "SELECT pid FROM pg_stat_activity WHERE backend_type = 'link worker' AND $where", stdout => \$out, stderr => \$err, timeout => 10);
-	return split /\n/, $out;
-}
-my %done = (pause => 0, worker => 0, postmaster => 0, stop => 0, broker => 0);
-my $until = time + 150;
-while ($done{pause} + $done{worker} + $done{postmaster} < $kills && time < $until)
-{
-	my $what = (qw(pause pause pause worker postmaster stop broker))[ rand 7 ];
-	$what = 'pause' if $done{pause} * 2 < $kills && rand() < 0.5;
-	$what = 'pause' if $what eq 'broker' && $done{broker} > ($ENV{LINK_TEST_LONG} ? 5 : 0);
-	if ($what eq 'pause' || $what eq 'worker')
-	{
-		my @pids = workers($what eq 'pause' ? "query = 'pause before commit'" : 'true');
-		next unless @pids && kill 'KILL', $pids[ rand @pids ];
-		sleep 0.2;
-	}
-	elsif ($what eq 'postmaster') { kill_postmaster() }
-	elsif ($what eq 'stop') { insist("SELECT link.stop_pipeline('fire', if_running => true)"); insist("SELECT link.start_pipeline('fire', if_not_running => true)") }
-	else { broker('kill'); sleep 0.5; broker('up') }
-	$done{$what}++;
-	send_more($messages / 10) if insist("SELECT lag FROM link.pipelines WHERE pipeline = 'fire'") < $messages / 10;
-}
-note("seed $seed, $sent messages, " . join(', ', map { "$_ $done{$_}" } sort keys %done));
-cmp_ok($done{pause} + $done{worker} + $done{postmaster}, '>=', $kills, 'kills');
-cmp_ok($done{pause}, '>=', $kills / 3, '... between insert and commit');
-insist("ALTER SYSTEM RESET link.pipeline_pause");
-$node->reload;
-insist("SELECT link.start_pipeline('fire', if_not_running => true)");
-eventually('SELECT count(*) FROM fire', $sent, 'all messages are there');
-is(sql('SELECT count(*), count(DISTINCT n), min(n), max(n), count(DISTINCT (p, o)) FROM fire'), "$sent|$sent|1|$sent|$sent", '... each once');
-cmp_ok(sql('SELECT count(DISTINCT p) FROM fire'), '>', 1, '... of several partitions');
-sql("SELECT link.stop_pipeline('fire')");
 
 $node->stop('fast');
 my $log = slurp_file($node->logfile);

@@ -76,7 +76,7 @@ extern int	link_fs_sync_directory(int fd);
 extern char *link_fs_etag(const struct stat *st);
 extern TimestampTz link_fs_time(const struct stat *st);
 
-extern void link_fs_list(LinkSession *session, const char *prefix,
+extern void link_fs_list(LinkSession *session, const char *prefix, const char *after,
 						 LinkObjectCallback callback, void *arg);
 
 /* ---- fs_file.c ---- */

@@ -269,7 +269,7 @@ list_directory(Listing *listing, const char *path, const char *prefix)
 }
 
 void
-link_fs_list(LinkSession *session, const char *prefix, LinkObjectCallback callback, void *arg)
+link_fs_list(LinkSession *session, const char *prefix, const char *after, LinkObjectCallback callback, void *arg)
 {
 	Listing		listing = {(LinkFsSession *) session, callback, arg, CurrentMemoryContext};
 	const char *slash = strrchr(prefix, '/');

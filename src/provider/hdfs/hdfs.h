@@ -101,8 +101,8 @@ extern bool link_hdfs_remove(LinkSession *session, const char *path, const char 
 
 /* What tells a version of a file from others: its ETag; palloc'd. */
 extern char *link_hdfs_version(const LinkHdfsStatus *status);
-extern void link_hdfs_list(LinkSession *session, const char *prefix,
-						   LinkObjectCallback callback, void *arg);
+extern void link_hdfs_list(LinkSession *session, const char *prefix, const char *after,
+						 LinkObjectCallback callback, void *arg);
 
 /* True if a name has the form of the hidden names of unfinished files. */
 extern bool link_hdfs_is_temporary(const char *name);

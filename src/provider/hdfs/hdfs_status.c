@@ -354,7 +354,7 @@ list_directory(Listing *listing, const char *path, const char *prefix)
 }
 
 void
-link_hdfs_list(LinkSession *session, const char *prefix, LinkObjectCallback callback, void *arg)
+link_hdfs_list(LinkSession *session, const char *prefix, const char *after, LinkObjectCallback callback, void *arg)
 {
 	Listing		listing = {(LinkHdfsSession *) session, callback, arg, CurrentMemoryContext};
 	const char *slash = strrchr(prefix, '/');

@@ -26,7 +26,7 @@
 static void kafka_validate(struct json_object *credentials, struct json_object *config);
 static void kafka_start(LinkSession *session);
 static void kafka_connect(LinkSession *session);
-static void kafka_list(LinkSession *session, const char *prefix, LinkObjectCallback callback, void *arg);
+static void kafka_list(LinkSession *session, const char *prefix, const char *after, LinkObjectCallback callback, void *arg);
 static bool kafka_stat(LinkSession *session, const char *path, LinkObject *object);
 static bool kafka_remove(LinkSession *session, const char *path, const char *version);
 static const char *kafka_local_path(LinkSession *session, const char *path);
@@ -270,7 +270,7 @@ compare_names(const ListCell *a, const ListCell *b)
 }
 
 static void
-kafka_list(LinkSession *session, const char *prefix, LinkObjectCallback callback, void *arg)
+kafka_list(LinkSession *session, const char *prefix, const char *after, LinkObjectCallback callback, void *arg)
 {
 	LinkKafkaSession *kafka = (LinkKafkaSession *) session;
 	LinkKafkaClient *client = link_kafka_open(kafka, false, NULL);

@@ -323,7 +323,7 @@ typedef struct LinkS3Page
 	char	   *token;			/* of the next page, or NULL */
 } LinkS3Page;
 
-extern void link_s3_list(LinkSession *session, const char *prefix,
+extern void link_s3_list(LinkSession *session, const char *prefix, const char *after,
 						 LinkObjectCallback callback, void *arg);
 
 /* "a", "b": as it stands in a path.  Size as text; -1 if it is none. */

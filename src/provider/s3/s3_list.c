@@ -170,13 +170,13 @@ read_page(LinkS3Request *request, LinkS3Page *page)
 }
 
 void
-link_s3_list(LinkSession *session, const char *prefix, LinkObjectCallback callback, void *arg)
+link_s3_list(LinkSession *session, const char *prefix, const char *after, LinkObjectCallback callback, void *arg)
 {
 	LinkS3Session *s3 = (LinkS3Session *) session;
 	const char *slash = strchr(prefix, '/');
 	MemoryContext caller = CurrentMemoryContext;
 	MemoryContext context;		/* of one page */
-	StringInfoData last;		/* key; empty before the first */
+	StringInfoData last;		/* key, of this or an earlier listing; empty before the first */
 	StringInfoData token;		/* empty: go on after 'last' */
 	char	   *bucket;
 	int			empty_pages = 0;	/* in a row */
@@ -190,6 +190,12 @@ link_s3_list(LinkSession *session, const char *prefix, LinkObjectCallback callba
 						 session->provider->type, session->provider->path_syntax)));
 	bucket = pnstrdup(prefix, slash - prefix);
 	initStringInfo(&last);
+	if (after)
+	{
+		/* of the same bucket, as what is behind it is */
+		Assert(strncmp(after, prefix, slash + 1 - prefix) == 0);
+		appendStringInfoString(&last, after + (slash + 1 - prefix));
+	}
 	initStringInfo(&token);
 	context = AllocSetContextCreate(caller, "link S3 listing", ALLOCSET_DEFAULT_SIZES);
 

@@ -474,7 +474,7 @@ compare(const ListCell *a, const ListCell *b)
 }
 
 static void
-list(LinkSession *session, const char *prefix, LinkObjectCallback callback, void *arg)
+list(LinkSession *session, const char *prefix, const char *after, LinkObjectCallback callback, void *arg)
 {
 	const char *slash = strchr(prefix, '/');
 	char	   *bucket;
