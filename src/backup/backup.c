@@ -14,9 +14,12 @@
 
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/catalog.h"
+#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_namespace.h"
 #include "commands/dbcommands.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -53,19 +56,25 @@ typedef struct Backup
 } Backup;
 
 /*
- * Rights: of one who may read everything, who is held to what he may read all the same.
+ * Rights: of one who may read everything, or owns it, and who is held to what he
+ * may read all the same.
  */
 
 static void
-check_rights(void)
+check_rights(List *schemas)
 {
-	if (!superuser() && !has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_DATA))
-		ereport(ERROR,
-				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
-				 errmsg("permission denied to back up the database"),
-				 errdetail("Only superusers and roles with privileges of role \"%s\" may do so.", "pg_read_all_data")));
+	if (superuser() || has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_DATA) ||
+		(schemas && link_inventory_is_owned(schemas)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+			 schemas ? errmsg("permission denied to back up schema \"%s\"", (char *) linitial(schemas))
+			 : errmsg("permission denied to back up the database"),
+			 errdetail("Only superusers%s and roles with privileges of role \"%s\" may do so.",
+					   schemas ? ", owners of the schema and of all in it" : "", "pg_read_all_data")));
 }
 
+/* Of those of a system or an extension there is nothing that could be restored. */
 static List *
 existing_schemas(List *names)
 {
@@ -74,8 +83,21 @@ existing_schemas(List *names)
 
 	foreach(lc, names)
 	{
-		(void) get_namespace_oid(strVal(lfirst(lc)), false);
-		schemas = lappend(schemas, pstrdup(strVal(lfirst(lc))));
+		char	   *name = pstrdup(strVal(lfirst(lc)));
+		Oid			schema = get_namespace_oid(name, false);
+		ListCell   *other;
+
+		if (IsReservedName(name) || strcmp(name, "information_schema") == 0 ||
+			OidIsValid(getExtensionOfObject(NamespaceRelationId, schema)))
+			ereport(ERROR,
+					(errcode(ERRCODE_LINK_BAD_OPTION),
+					 errmsg("schema \"%s\" cannot be backed up by itself", name),
+					 errhint("Back up the database.")));
+		foreach(other, schemas)
+			if (strcmp(lfirst(other), name) == 0)
+				break;
+		if (other == NULL)
+			schemas = lappend(schemas, name);
 	}
 	return schemas;
 }
@@ -249,39 +271,11 @@ describe(Backup *backup)
 
 	manifest->id = now + (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 	manifest->started = utc_time(now);
-	manifest->schemas = existing_schemas(backup->args->schemas);
 	manifest->system_identifier = GetSystemIdentifier();
 	manifest->timeline = GetWALInsertionTimeLine();
 	manifest->database_oid = MyDatabaseId;
 	manifest->server_version = PG_VERSION_NUM;
 	link_inventory_database(&manifest->database);
-}
-
-/* Of all processes, by core's inheritance: what is written is read back the same. */
-static int
-pin_settings(void)
-{
-	static const char *const settings[][2] = {
-		{"datestyle", "ISO"},
-		{"intervalstyle", "postgres"},
-		{"extra_float_digits", "3"},
-		{"bytea_output", "hex"},
-		{"xmloption", "content"},
-		{"lc_monetary", "C"},
-		{"timezone", "UTC"},
-		{"row_security", "off"},
-		{"search_path", "pg_catalog"},
-		{"statement_timeout", "0"},
-		{"synchronize_seqscans", "off"},
-		/* estimates of queries of the catalogs have it compile for longer than they run */
-		{"jit", "off"},
-	};
-	int			level = NewGUCNestLevel();
-
-	for (int i = 0; i < lengthof(settings); i++)
-		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_SAVE, true, 0, false);
-	return level;
 }
 
 static int64
@@ -302,9 +296,10 @@ back_up(const LinkBackupArgs *args)
 	link_backup_check_path(args->path);
 	backup.row = link_lookup_name(&args->link, args->differential ? LINK_ACL_READ | LINK_ACL_WRITE : LINK_ACL_WRITE);
 	link_backup_check_link(backup.row);
-	check_rights();
+	backup.manifest.schemas = existing_schemas(args->schemas);
+	check_rights(backup.manifest.schemas);
 	backup.suffix = codec_suffix(args->compression);
-	level = pin_settings();
+	level = link_backup_pin_settings();
 	describe(&backup);
 	backup.session = link_open(backup.row);
 

@@ -35,7 +35,8 @@ typedef struct LinkRestoreArgs
 {
 	LinkName	link;
 	char	   *path;
-	char	   *name;			/* that the database is to have; NULL: that of the backup */
+	const char *of;				/* the database or schema that the backup has to be of; NULL: any */
+	char	   *name;			/* that the database or schema is to have; NULL: that of the backup */
 	int64		id;				/* 0: the newest */
 	int			processes;
 	bool		keep_partial;	/* what could be restored stays if something fails */

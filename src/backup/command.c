@@ -11,6 +11,7 @@
 #include "catalog/tables.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
+#include "utils/guc.h"
 
 #include "backup/command.h"
 #include "errors.h"
@@ -55,4 +56,30 @@ link_backup_processes(int wanted)
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("option \"parallel\" must be at least 1")));
 	return wanted > 0 ? wanted : Max(1, max_parallel_maintenance_workers);
+}
+
+int
+link_backup_pin_settings(void)
+{
+	static const char *const settings[][2] = {
+		{"datestyle", "ISO"},
+		{"intervalstyle", "postgres"},
+		{"extra_float_digits", "3"},
+		{"bytea_output", "hex"},
+		{"xmloption", "content"},
+		{"lc_monetary", "C"},
+		{"timezone", "UTC"},
+		{"row_security", "off"},
+		{"search_path", "pg_catalog"},
+		{"statement_timeout", "0"},
+		{"synchronize_seqscans", "off"},
+		/* estimates of queries of the catalogs have it compile for longer than they run */
+		{"jit", "off"},
+	};
+	int			level = NewGUCNestLevel();
+
+	for (int i = 0; i < lengthof(settings); i++)
+		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
+	return level;
 }

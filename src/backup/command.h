@@ -28,7 +28,13 @@ extern void link_backup_check_link(const LinkRow *row);
 /* What was asked for, or -1: as many as core takes for its maintenance, the leader among them. */
 extern int	link_backup_processes(int wanted);
 
-/* Restore it into a database that is dropped at once. */
+/*
+ * In this process, and in parallel workers by core's inheritance: what is written
+ * is read back the same.  Gives the level at which AtEOXact_GUC() ends it.
+ */
+extern int	link_backup_pin_settings(void);
+
+/* Restore it, and leave nothing of it. */
 extern void link_restore_for_proof(const LinkName *link, const char *path, int64 id, int processes);
 
 #endif							/* LINK_BACKUP_COMMAND_H */

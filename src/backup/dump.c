@@ -43,6 +43,7 @@ typedef struct Program
 	char	   *arguments[MAX_ARGUMENTS];
 	int			narguments;
 	char	   *environment[8];
+	int			nenvironment;
 } Program;
 
 static char *
@@ -73,18 +74,21 @@ add_argument(Program *program, char *argument)
 }
 
 static void
-begin_program(Program *program, const char *name, const char *database)
+begin_program(Program *program, const char *name)
 {
-	int			n = 0;
-
 	memset(program, 0, sizeof(*program));
 	program->name = name;
 	program->path = program_path(name);
-	program->environment[n++] = "PATH=/usr/bin:/bin";
-	program->environment[n++] = "LC_ALL=C";
+	program->environment[program->nenvironment++] = "PATH=/usr/bin:/bin";
+	program->environment[program->nenvironment++] = "LC_ALL=C";
 	if (getenv("HOME"))
-		program->environment[n++] = psprintf("HOME=%s", getenv("HOME"));
+		program->environment[program->nenvironment++] = psprintf("HOME=%s", getenv("HOME"));
 	add_argument(program, program->path);
+}
+
+static void
+add_connection(Program *program, const char *database)
+{
 	add_argument(program, psprintf("--dbname=%s", link_client_conninfo(database)));
 	add_argument(program, "--no-password");
 	add_argument(program, psprintf("--role=%s", GetUserNameFromId(GetUserId(), false)));
@@ -168,7 +172,10 @@ link_dump(const LinkDumpArgs *args, void (*take) (void *arg, const char *data, S
 	Program		program;
 	ListCell   *lc;
 
-	begin_program(&program, "pg_dump", get_database_name(MyDatabaseId));
+	begin_program(&program, "pg_dump");
+	/* string literals of what it writes have no backslashes that mean something */
+	program.environment[program.nenvironment++] = "PGOPTIONS=-c standard_conforming_strings=on";
+	add_connection(&program, get_database_name(MyDatabaseId));
 	add_argument(&program, "--format=custom");
 	add_argument(&program, psprintf("--snapshot=%s", args->snapshot));
 	add_argument(&program, LOCK_TIMEOUT);
@@ -197,7 +204,8 @@ link_undump(int archive, const char *section, const char *database, int jobs)
 {
 	Program		program;
 
-	begin_program(&program, "pg_restore", database);
+	begin_program(&program, "pg_restore");
+	add_connection(&program, database);
 	add_argument(&program, "--exit-on-error");
 	if (strcmp(section, "data") != 0)
 		add_argument(&program, psprintf("--section=%s", section));
@@ -206,4 +214,33 @@ link_undump(int archive, const char *section, const char *database, int jobs)
 	/* by a name, so that each of its jobs can open it for itself */
 	add_argument(&program, "/dev/stdin");
 	run_program(&program, archive, NULL, NULL);
+}
+
+static void
+take_text(void *arg, const char *data, Size size)
+{
+	appendBinaryStringInfo(arg, data, size);
+}
+
+char *
+link_undump_text(int archive, const char *section, bool superuser)
+{
+	Program		program;
+	StringInfoData text;
+
+	initStringInfo(&text);
+	begin_program(&program, "pg_restore");
+	add_argument(&program, "--file=-");
+	add_argument(&program, psprintf("--section=%s", section));
+	if (!superuser)
+	{
+		add_argument(&program, "--no-owner");
+		add_argument(&program, "--no-privileges");
+		add_argument(&program, "--no-publications");
+		add_argument(&program, "--no-subscriptions");
+		add_argument(&program, "--no-security-labels");
+	}
+	add_argument(&program, "/dev/stdin");
+	run_program(&program, archive, take_text, &text);
+	return text.data;
 }

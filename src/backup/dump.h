@@ -41,4 +41,10 @@ extern void link_dump(const LinkDumpArgs *args, void (*take) (void *arg, const c
  */
 extern void link_undump(int archive, const char *section, const char *database, int jobs);
 
+/*
+ * The same section as text, of which psql is to run the lines that begin with a
+ * backslash; without what only a superuser can make, unless 'superuser'.
+ */
+extern char *link_undump_text(int archive, const char *section, bool superuser);
+
 #endif							/* LINK_DUMP_H */

@@ -29,9 +29,9 @@
 /* Times that locks are taken until nothing has changed meanwhile. */
 #define LOCK_TRIES 10
 
-/* Of what is no extension's own, or what an extension has registered for pg_dump. */
+/* Of what is no extension's own, or what an extension has registered for pg_dump and comes back with it. */
 #define NOT_OF_EXTENSION \
-	"(e.oid IS NOT NULL OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend d " \
+	"((e.oid IS NOT NULL AND $1 IS NULL) OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend d " \
 	"WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass " \
 	"AND d.objid OPERATOR(pg_catalog.=) c.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'))"
 #define CONFIG_OF_EXTENSION \
@@ -244,6 +244,22 @@ link_inventory_sequences(List *schemas)
 	}
 	SPI_finish();
 	return sequences;
+}
+
+bool
+link_inventory_is_owned(List *schemas)
+{
+	static const char sql[] =
+		"SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname OPERATOR(pg_catalog.=) ANY ($1) "
+		"AND (NOT pg_catalog.pg_has_role(n.nspowner, 'USAGE') OR EXISTS (SELECT FROM pg_catalog.pg_class c "
+		"WHERE c.relnamespace OPERATOR(pg_catalog.=) n.oid AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')))";
+	bool		owned;
+
+	SPI_connect();
+	query(sql, schemas);
+	owned = SPI_processed == 0;
+	SPI_finish();
+	return owned;
 }
 
 bool

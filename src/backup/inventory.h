@@ -41,6 +41,9 @@ extern List *link_inventory_sequences(List *schemas);
 
 extern bool link_inventory_has_large_objects(void);
 
+/* Does the current user own the schemas, and all relations in them? */
+extern bool link_inventory_is_owned(List *schemas);
+
 /* This database's. */
 extern void link_inventory_database(LinkBackupDatabase *database);
 

@@ -162,9 +162,8 @@ unpack_row(Shared *shared)
  * In the session.
  */
 
-/* "(a, "B")", as quote_ident() makes it. */
-static List *
-column_names(const char *columns)
+List *
+link_load_columns(const char *columns)
 {
 	List	   *names = NIL;
 
@@ -180,19 +179,27 @@ table_named(const char *name)
 	return DatumGetObjectId(DirectFunctionCall1(to_regclass, CStringGetTextDatum(name)));
 }
 
-static void
-load(LinkSession *session, const char *base, const Task *task)
+Oid
+link_load_target(const char *name)
 {
-	const char *name = base + task->table;
 	Oid			table = table_named(name);
-	LinkObject	object = {.path = unconstify(char *, base + task->path),.size = (int64) task->bytes,.sha256 = task->sha256};
-	LinkListed	listed = {.path = object.path,.target = table};
 
 	if (!OidIsValid(table))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("table %s of the backup is not among its definitions", name)));
-	listed.columns = column_names(base + task->columns);
+	return table;
+}
+
+static void
+load(LinkSession *session, const char *base, const Task *task)
+{
+	const char *name = base + task->table;
+	Oid			table = link_load_target(name);
+	LinkObject	object = {.path = unconstify(char *, base + task->path),.size = (int64) task->bytes,.sha256 = task->sha256};
+	LinkListed	listed = {.path = object.path,.target = table};
+
+	listed.columns = link_load_columns(base + task->columns);
 	listed.options = list_make2(makeDefElem("format", (Node *) makeString("text"), -1),
 								makeDefElem("encoding", (Node *) makeString(pstrdup(GetDatabaseEncodingName())), -1));
 	/* nobody else sees the table, and it is new: nothing of it has to be logged or looked at again */

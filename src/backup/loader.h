@@ -34,6 +34,10 @@ typedef struct LinkLoadTask
  */
 extern void link_load_tasks(const LinkRow *row, const char *database, List *tasks, int sessions);
 
+/* Of a table of a manifest: its Oid here, 42P01 if there is none; names of its columns, char *. */
+extern Oid	link_load_target(const char *name);
+extern List *link_load_columns(const char *columns);
+
 /* ANALYZE of one relation, within the caller's transaction (analyze.c). */
 extern void link_analyze(Oid relation);
 

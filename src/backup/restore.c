@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * restore.c
- *	  RESTORE: a database from a backup of a link.
+ *	  RESTORE: a database, or schemas (schemas.h), from a backup of a link.
  *
  * It is made under a name of its own, "link_restore_<number>", filled, and renamed
  * at last: so nothing half-made ever has the name that was asked for.  Whoever
@@ -31,6 +31,7 @@
 #include "backup/dump.h"
 #include "backup/loader.h"
 #include "backup/manifest.h"
+#include "backup/schemas.h"
 #include "catalog/privileges.h"
 #include "catalog/use.h"
 #include "errors.h"
@@ -159,13 +160,13 @@ create_database(Restore *restore)
 	link_client_run(restore->client, sql.data);
 }
 
-/* An archive, verified before anything is made of it. */
-static File
-fetch_archive(Restore *restore, const LinkBackupObject *archive)
+/* Verified before anything is made of it. */
+File
+link_restore_fetch(LinkSession *session, const char *path, const LinkBackupObject *archive)
 {
 	File		file = OpenTemporaryFile(false);
-	LinkObject	object = {.path = link_backup_path(restore->path, archive->path),.size = (int64) archive->bytes,.sha256 = archive->sha256};
-	LinkSource *source = link_source_begin(restore->session, &object);
+	LinkObject	object = {.path = link_backup_path(path, archive->path),.size = (int64) archive->bytes,.sha256 = archive->sha256};
+	LinkSource *source = link_source_begin(session, &object);
 	char	   *buffer = palloc(COPY_BYTES);
 	off_t		at = 0;
 	Size		got;
@@ -274,7 +275,7 @@ static void
 fill_database(Restore *restore)
 {
 	const LinkManifest *manifest = restore->manifest;
-	File		definitions = fetch_archive(restore, &manifest->definitions);
+	File		definitions = link_restore_fetch(restore->session, restore->path, &manifest->definitions);
 	LinkClient *client;
 
 	restore_archive(restore, definitions, "pre-data");
@@ -283,7 +284,7 @@ fill_database(Restore *restore)
 	set_sequences(restore, client);
 	if (manifest->large_objects.path)
 	{
-		File		large_objects = fetch_archive(restore, &manifest->large_objects);
+		File		large_objects = link_restore_fetch(restore->session, restore->path, &manifest->large_objects);
 
 		restore_archive(restore, large_objects, "data");
 		FileClose(large_objects);
@@ -298,31 +299,41 @@ fill_database(Restore *restore)
  * The command.
  */
 
+/* 'of' NULL: of anything. */
 static void
-check_manifest(const LinkManifest *manifest)
+check_manifest(const LinkManifest *manifest, const char *of)
 {
+	const char *is = manifest->schemas ? linitial(manifest->schemas) : manifest->database.name;
+
 	if (manifest->server_version / 10000 > PG_VERSION_NUM / 10000)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_UNSUPPORTED),
 				 errmsg("the backup is of PostgreSQL %d, which is newer than this server",
 						manifest->server_version / 10000)));
-	if (manifest->schemas)
+	if (of && (list_length(manifest->schemas) > 1 || strcmp(of, is) != 0))
 		ereport(ERROR,
-				(errcode(ERRCODE_LINK_UNSUPPORTED),
-				 errmsg("the backup is that of schemas, not of a database")));
-}
-
-static void
-begin(Restore *restore, const char *command, const LinkName *link, const char *path, int64 *id, int processes)
-{
-	memset(restore, 0, sizeof(*restore));
-	link_backup_require_alone(command);
-	link_backup_check_path(path);
-	if (!superuser())
+				(errcode(ERRCODE_LINK_BAD_OPTION),
+				 list_length(manifest->schemas) > 1
+				 ? errmsg("backup " INT64_FORMAT " is that of %d schemas, not of \"%s\"", manifest->id,
+						  list_length(manifest->schemas), of)
+				 : errmsg("backup " INT64_FORMAT " is that of %s \"%s\", not of \"%s\"", manifest->id,
+						  manifest->schemas ? "schema" : "database", is, of),
+				 errhint("link.list_backups() shows what is there; WITH FILE = id chooses.")));
+	if (manifest->schemas == NIL && !superuser())
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
 				 errmsg("permission denied to restore a database"),
 				 errdetail("Only superusers may do so, since a backup is code.")));
+}
+
+/* Which backup it is, verified, and that the current user may restore it. */
+static void
+begin(Restore *restore, const char *command, const LinkName *link, const char *path, const char *of, int64 *id,
+	  int processes)
+{
+	memset(restore, 0, sizeof(*restore));
+	link_backup_require_alone(command);
+	link_backup_check_path(path);
 	restore->path = path;
 	restore->processes = link_backup_processes(processes);
 	restore->row = link_lookup_name(link, LINK_ACL_READ);
@@ -330,10 +341,7 @@ begin(Restore *restore, const char *command, const LinkName *link, const char *p
 	restore->session = link_open(restore->row);
 	*id = link_backup_find(restore->session, path, *id);
 	restore->manifest = link_manifest_read(restore->session, path, *id);
-	check_manifest(restore->manifest);
-	restore->client = link_client_open(link_client_conninfo(get_database_name(MyDatabaseId)));
-	drop_leftovers(restore->client);
-	restore->temporary = new_temporary_name();
+	check_manifest(restore->manifest, of);
 }
 
 /* Drop it, whatever else goes wrong: from PG_CATCH. */
@@ -358,9 +366,8 @@ clean_up(Restore *restore)
 	PG_END_TRY();
 }
 
-/* 'name' NULL: it is not to stay. */
 static void
-make_database(Restore *restore, const char *name, bool keep_partial)
+fill(Restore *restore, const char *name, bool keep_partial)
 {
 	PG_TRY();
 	{
@@ -389,6 +396,22 @@ make_database(Restore *restore, const char *name, bool keep_partial)
 	PG_END_TRY();
 }
 
+/* 'name' NULL: it is not to stay. */
+static void
+make_database(Restore *restore, const char *name, bool keep_partial)
+{
+	if (name && OidIsValid(get_database_oid(name, true)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_DATABASE),
+				 errmsg("database \"%s\" already exists", name),
+				 errhint("Give another name: RESTORE DATABASE ... AS new_name.")));
+	restore->client = link_client_open(link_client_conninfo(get_database_name(MyDatabaseId)));
+	drop_leftovers(restore->client);
+	restore->temporary = new_temporary_name();
+	fill(restore, name, keep_partial);
+	link_client_close(restore->client);
+}
+
 static int64
 restore_all(const LinkRestoreArgs *args)
 {
@@ -396,22 +419,21 @@ restore_all(const LinkRestoreArgs *args)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	Restore		restore;
 	int64		id = args->id;
-	const char *name;
 	uint64		bytes = 0;
 	ListCell   *lc;
 
-	begin(&restore, "RESTORE", &args->link, args->path, &id, args->processes);
-	name = args->name ? args->name : restore.manifest->database.name;
-	if (OidIsValid(get_database_oid(name, true)))
+	begin(&restore, "RESTORE", &args->link, args->path, args->of, &id, args->processes);
+	if (restore.manifest->schemas && args->keep_partial)
 		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_DATABASE),
-				 errmsg("database \"%s\" already exists", name),
-				 errhint("Give another name: RESTORE DATABASE ... AS new_name.")));
-	make_database(&restore, name, args->keep_partial);
+				(errcode(ERRCODE_LINK_UNSUPPORTED),
+				 errmsg("of schemas nothing stays if something fails: they are restored in one transaction")));
+	if (restore.manifest->schemas)
+		link_restore_schemas(restore.session, restore.path, restore.manifest, args->name);
+	else
+		make_database(&restore, args->name ? args->name : restore.manifest->database.name, args->keep_partial);
 	foreach(lc, link_manifest_objects(restore.manifest))
 		bytes += ((LinkBackupObject *) lfirst(lc))->bytes;
 	link_use_moved(0, bytes);
-	link_client_close(restore.client);
 	link_close(restore.session);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
@@ -436,8 +458,10 @@ link_restore_for_proof(const LinkName *link, const char *path, int64 id, int pro
 {
 	Restore		restore;
 
-	begin(&restore, "link.verify_backup", link, path, &id, processes);
-	make_database(&restore, NULL, false);
-	link_client_close(restore.client);
+	begin(&restore, "link.verify_backup", link, path, NULL, &id, processes);
+	if (restore.manifest->schemas)
+		link_restore_schemas_for_proof(restore.session, path, restore.manifest);
+	else
+		make_database(&restore, NULL, false);
 	link_close(restore.session);
 }

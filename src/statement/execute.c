@@ -457,6 +457,9 @@ run_statement(const LinkStatement *statement)
 			return run_export(statement);
 		case LINK_STMT_LOAD:
 			return run_load(statement);
+		case LINK_STMT_BACKUP:
+		case LINK_STMT_RESTORE:
+			return link_run_backup_statement(statement);
 		default:
 			return link_run_pipeline_statement(statement);
 	}

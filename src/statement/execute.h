@@ -5,6 +5,7 @@
  *
  *	execute.c			  links, privileges, transfers
  *	execute_pipelines.c	  pipelines
+ *	execute_backup.c	  backups
  *
  *-------------------------------------------------------------------------
  */
@@ -27,5 +28,6 @@ extern Oid	link_role_of_word(const LinkWord *role);
 extern List *link_clause_options(List *clauses, bool export);
 
 extern List *link_run_pipeline_statement(const LinkStatement *statement);
+extern List *link_run_backup_statement(const LinkStatement *statement);
 
 #endif							/* LINK_EXECUTE_H */

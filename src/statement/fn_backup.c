@@ -41,7 +41,14 @@ link_fn_backup_database(PG_FUNCTION_ARGS)
 	args.processes = PG_ARGISNULL(3) ? -1 : PG_GETARG_INT32(3);
 	args.compression = link_arg_text(fcinfo, 4, "compression");
 	if (!PG_ARGISNULL(5))
+	{
 		args.schemas = link_arg_names(fcinfo, 5, "schemas");
+		if (args.schemas == NIL)
+			ereport(ERROR,
+					(errcode(ERRCODE_LINK_BAD_OPTION),
+					 errmsg("option \"schemas\" must not be empty"),
+					 errhint("NULL stands for all of the database.")));
+	}
 	PG_RETURN_INT64(link_backup(&args));
 }
 

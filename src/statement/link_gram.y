@@ -86,12 +86,13 @@ static void link_yyerror(LINK_YYLTYPE *location, LinkStatement **result, yyscan_
 	K_BATCH_INTERVAL "BATCH_INTERVAL" K_BY "BY" K_CASCADE "CASCADE" K_CHECK "CHECK"
 	K_CLEAR "CLEAR" K_COLUMNS "COLUMNS" K_COMPRESSION "COMPRESSION" K_CONFIG "CONFIG"
 	K_CONFLICT "CONFLICT" K_CONSTRAINT "CONSTRAINT" K_CREATE "CREATE" K_CREDENTIALS "CREDENTIALS"
-	K_DATA "DATA" K_DESCRIPTION "DESCRIPTION" K_DROP "DROP" K_DUPLICATE "DUPLICATE"
+	K_DATA "DATA" K_DATABASE "DATABASE" K_DESCRIPTION "DESCRIPTION" K_DIFFERENTIAL "DIFFERENTIAL"
+	K_DROP "DROP" K_DUPLICATE "DUPLICATE"
 	K_EARLIEST "EARLIEST" K_ENCLOSED "ENCLOSED" K_ERRORS "ERRORS" K_ESCAPED "ESCAPED"
 	K_EXISTS "EXISTS" K_FIELDS "FIELDS" K_FILE "FILE" K_FILES "FILES" K_FOR "FOR" K_FORCE "FORCE"
 	K_FOREGROUND "FOREGROUND" K_FORMAT "FORMAT" K_FROM "FROM" K_FULL "FULL" K_GRANT "GRANT"
 	K_GRANTS "GRANTS" K_GZIP "GZIP" K_IDENTIFIED "IDENTIFIED" K_IF "IF" K_IGNORE "IGNORE"
-	K_INTO "INTO" K_KAFKA "KAFKA" K_KEY "KEY" K_LATEST "LATEST" K_LIMIT "LIMIT" K_LINES "LINES"
+	K_INIT "INIT" K_INTO "INTO" K_KAFKA "KAFKA" K_KEY "KEY" K_LATEST "LATEST" K_LIMIT "LIMIT" K_LINES "LINES"
 	K_LINK "LINK" K_LINKS "LINKS" K_LIST "LIST" K_LOAD "LOAD" K_LZ4 "LZ4"
 	K_MAX_OFFSETS_PER_BATCH_PARTITION "MAX_OFFSETS_PER_BATCH_PARTITION"
 	K_MAX_PARTITIONS_PER_BATCH "MAX_PARTITIONS_PER_BATCH"
@@ -108,7 +109,7 @@ static void link_yyerror(LINK_YYLTYPE *location, LinkStatement **result, yyscan_
 %type <statement> statement create_link alter_link drop_link grant revoke show look
 %type <statement> use export load
 %type <statement> create_pipeline alter_pipeline pipeline_change some_settings drop_pipeline
-%type <statement> run_pipeline show_pipeline
+%type <statement> run_pipeline show_pipeline backup restore
 %type <pipeline> pipeline_source pipeline_formats
 %type <settings> pipeline_settings pipeline_setting
 %type <field> field
@@ -119,9 +120,10 @@ static void link_yyerror(LINK_YYLTYPE *location, LinkStatement **result, yyscan_
 %type <alter> alter_clauses alter_clause
 %type <change> change
 %type <boolean> opt_or_replace opt_full opt_cascade opt_grant_option opt_force table_or_procedure
-%type <count> skip_kind on_or_off opt_limit foreground
+%type <boolean> opt_backup_mode
+%type <count> skip_kind on_or_off opt_limit foreground opt_file
 %type <str> link_type string opt_string text_or_null key unreserved_word any_word privilege
-%type <str> link_word name opt_on_schema format_string codec value
+%type <str> link_word name opt_on_schema format_string codec value database opt_as_name
 %type <word> word role_word role role_name opt_for_role
 %type <role> grantee
 %type <link> link_name
@@ -165,7 +167,8 @@ statement:
 			| drop_pipeline
 			| run_pipeline
 			| show_pipeline
-			| not_yet				{ $$ = NULL; }
+			| backup
+			| restore
 		;
 
 /* ---- links ---- */
@@ -930,12 +933,58 @@ running_pipeline:
 			| K_IF K_RUNNING pipeline_name		{ $$.link.name = $3; $$.conditional = true; }
 		;
 
-/* ---- what SingleStore has and this build has not ---- */
+/* ---- backups ---- */
 
-/* What follows is not looked at. */
-not_yet:
-			K_BACKUP							{ link_refuse_statement("BACKUP"); }
-			| K_RESTORE							{ link_refuse_statement("RESTORE"); }
+backup:
+			K_BACKUP database opt_backup_mode K_TO K_LINK link_name string
+				{
+					$$ = link_make_statement(LINK_STMT_BACKUP, &$6);
+					$$->u.backup.database = $2;
+					$$->u.backup.differential = $3;
+					$$->u.backup.path = $7;
+				}
+		;
+
+restore:
+			K_RESTORE database opt_as_name K_FROM K_LINK link_name string opt_file
+				{
+					$$ = link_make_statement(LINK_STMT_RESTORE, &$6);
+					$$->u.backup.database = $2;
+					$$->u.backup.new_name = $3;
+					$$->u.backup.path = $7;
+					$$->u.backup.id = $8;
+				}
+		;
+
+/* The word may be a name too: what follows tells. */
+database:
+			name
+			| K_DATABASE name		{ $$ = $2; }
+		;
+
+opt_backup_mode:
+			%empty					{ $$ = false; }
+			| K_WITH K_INIT			{ $$ = false; }
+			| K_WITH K_DIFFERENTIAL	{ $$ = true; }
+		;
+
+opt_as_name:
+			%empty					{ $$ = NULL; }
+			| K_AS name				{ $$ = $2; }
+		;
+
+/* The id of a backup; 0: the newest. */
+opt_file:
+			%empty					{ $$ = 0; }
+			| K_WITH K_FILE '=' NUMBER
+				{
+					$$ = link_make_count($4, @4, yyscanner);
+					if ($$ <= 0)
+						ereport(ERROR,
+								(errcode(ERRCODE_LINK_BAD_OPTION),
+								 errmsg("a backup id must be positive"),
+								 link_scanner_errposition(yyscanner, @4)));
+				}
 		;
 
 /* ---- names and strings ---- */
@@ -1009,9 +1058,9 @@ any_word:
 unreserved_word:
 			K_ALL | K_ALTER | K_BACKUP | K_BATCHES | K_BATCH_INTERVAL | K_BY | K_CASCADE | K_CHECK
 			| K_CLEAR | K_COLUMNS | K_COMPRESSION | K_CONFIG | K_CONFLICT | K_CONSTRAINT | K_CREATE
-			| K_CREDENTIALS | K_DATA | K_DESCRIPTION | K_DROP | K_DUPLICATE | K_EARLIEST
-			| K_ENCLOSED | K_ERRORS | K_ESCAPED | K_EXISTS | K_FIELDS | K_FILE | K_FILES | K_FORCE
-			| K_FOREGROUND | K_FORMAT | K_FULL | K_GRANTS | K_GZIP | K_IDENTIFIED | K_IF | K_IGNORE
+			| K_CREDENTIALS | K_DATA | K_DATABASE | K_DESCRIPTION | K_DIFFERENTIAL | K_DROP
+			| K_DUPLICATE | K_EARLIEST | K_ENCLOSED | K_ERRORS | K_ESCAPED | K_EXISTS | K_FIELDS | K_FILE | K_FILES | K_FORCE
+			| K_FOREGROUND | K_FORMAT | K_FULL | K_GRANTS | K_GZIP | K_IDENTIFIED | K_IF | K_IGNORE | K_INIT
 			| K_KAFKA | K_KEY | K_LATEST | K_LIMIT | K_LINES | K_LINK | K_LINKS | K_LIST | K_LOAD
 			| K_LZ4 | K_MAX_OFFSETS_PER_BATCH_PARTITION | K_MAX_PARTITIONS_PER_BATCH
 			| K_MAX_RETRIES_PER_BATCH_PARTITION | K_NOT | K_NULL | K_OFF | K_OFFSETS | K_OPTION

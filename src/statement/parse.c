@@ -317,14 +317,6 @@ link_make_number(char *digits)
 }
 
 void
-link_refuse_statement(const char *what)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_LINK_UNSUPPORTED),
-			 errmsg("%s is not yet supported by this build", what)));
-}
-
-void
 link_refuse_duplicate_key(int location, yyscan_t yyscanner)
 {
 	ereport(ERROR,

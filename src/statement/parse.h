@@ -92,7 +92,6 @@ extern LinkPipelineField *link_make_field(const LinkWord *word, bool variable, L
 
 /* What is understood, and refused; these always throw. */
 extern void link_refuse_duplicate_key(int location, yyscan_t yyscanner);
-extern void link_refuse_statement(const char *what);
 extern void link_refuse_host(int location, yyscan_t yyscanner);
 extern void link_refuse_account(const char *clause);
 extern void link_refuse_scope(int location, yyscan_t yyscanner);

@@ -61,7 +61,9 @@ typedef enum LinkStatementKind
 	LINK_STMT_STOP_PIPELINE,
 	LINK_STMT_TEST_PIPELINE,
 	LINK_STMT_SHOW_PIPELINES,
-	LINK_STMT_SHOW_CREATE_PIPELINE
+	LINK_STMT_SHOW_CREATE_PIPELINE,
+	LINK_STMT_BACKUP,
+	LINK_STMT_RESTORE
 } LinkStatementKind;
 
 /* An identifier as typed; one without quotes means its lower case, except as a link's own name. */
@@ -120,6 +122,16 @@ typedef struct LinkPipelineStatement
 	const char *on_conflict;
 } LinkPipelineStatement;
 
+/* BACKUP, RESTORE. */
+typedef struct LinkBackupStatement
+{
+	const char *database;		/* or a schema */
+	const char *new_name;		/* RESTORE ... AS; or NULL */
+	const char *path;
+	bool		differential;
+	int64		id;				/* RESTORE: 0 for the newest */
+} LinkBackupStatement;
+
 /*
  * 'link' is the link of all statements that have one, CREATE and ALTER
  * included; the rest by kind.
@@ -163,13 +175,13 @@ typedef struct LinkStatement
 			List	   *clauses;
 		}			transfer;
 		LinkPipelineStatement pipeline;
+		LinkBackupStatement backup;
 	}			u;
 } LinkStatement;
 
 /*
  * Parse one statement; the result is in the current memory context and may
- * point into 'text'.  Throws 42601, 42622 or 42602 for what is malformed, 0A000
- * for statements of SingleStore that this build does not have.
+ * point into 'text'.  Throws 42601, 42622 or 42602 for what is malformed.
  */
 extern LinkStatement *link_parse_statement(const char *text);
 
