@@ -197,13 +197,37 @@ CREATE TABLE link.baseline (
 );
 COMMENT ON TABLE link.baseline IS 'full backups that were made of this database';
 
+-- Nor is this: what was done here.  A role in it may be dropped.
+CREATE TABLE link.backup (
+	id pg_catalog.int8 CONSTRAINT backup_pkey PRIMARY KEY,
+	database pg_catalog.text NOT NULL,
+	schemas pg_catalog.text[],
+	link_id pg_catalog.int8 NOT NULL,
+	link pg_catalog.text NOT NULL,
+	path pg_catalog.text NOT NULL,
+	role link.role_ref NOT NULL,
+	-- 'full', 'differential'
+	mode pg_catalog.text NOT NULL,
+	base pg_catalog.int8,
+	started pg_catalog.timestamptz NOT NULL,
+	finished pg_catalog.timestamptz,
+	objects pg_catalog.int8,
+	bytes pg_catalog.int8,
+	checksum pg_catalog.text,
+	-- 'running', 'succeeded', 'failed', 'dropped'
+	status pg_catalog.text NOT NULL,
+	error pg_catalog.text
+);
+COMMENT ON TABLE link.backup IS 'backups that this database has made, or tried to';
+
 -- Always empty. Roles named in the tables above get a privilege on it, so that
 -- core's own dependencies refuse DROP ROLE, from every database.
 CREATE TABLE link.role_anchor ();
 COMMENT ON TABLE link.role_anchor IS 'empty: privileges on it keep roles that own or use links from being dropped';
 
 REVOKE ALL ON link.link, link.privilege, link.role_anchor, link.pipeline, link.pipeline_file,
-	link.pipeline_cursor, link.pipeline_batch, link.pipeline_error, link.baseline FROM PUBLIC;
+	link.pipeline_cursor, link.pipeline_batch, link.pipeline_error, link.baseline,
+	link.backup FROM PUBLIC;
 REVOKE ALL ON SEQUENCE link.link_id_seq, link.pipeline_id_seq, link.pipeline_batch_id_seq,
 	link.pipeline_error_id_seq FROM PUBLIC;
 
@@ -274,6 +298,10 @@ CREATE TRIGGER link_guard_row BEFORE INSERT OR UPDATE OR DELETE ON link.baseline
 	FOR EACH ROW EXECUTE FUNCTION link.guard();
 CREATE TRIGGER link_guard_truncate BEFORE TRUNCATE ON link.baseline
 	FOR EACH STATEMENT EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_row BEFORE INSERT OR UPDATE OR DELETE ON link.backup
+	FOR EACH ROW EXECUTE FUNCTION link.guard();
+CREATE TRIGGER link_guard_truncate BEFORE TRUNCATE ON link.backup
+	FOR EACH STATEMENT EXECUTE FUNCTION link.guard();
 ALTER TABLE link.link ENABLE ALWAYS TRIGGER link_guard_row;
 ALTER TABLE link.link ENABLE ALWAYS TRIGGER link_guard_truncate;
 ALTER TABLE link.privilege ENABLE ALWAYS TRIGGER link_guard_row;
@@ -292,6 +320,8 @@ ALTER TABLE link.pipeline_error ENABLE ALWAYS TRIGGER link_guard_row;
 ALTER TABLE link.pipeline_error ENABLE ALWAYS TRIGGER link_guard_truncate;
 ALTER TABLE link.baseline ENABLE ALWAYS TRIGGER link_guard_row;
 ALTER TABLE link.baseline ENABLE ALWAYS TRIGGER link_guard_truncate;
+ALTER TABLE link.backup ENABLE ALWAYS TRIGGER link_guard_row;
+ALTER TABLE link.backup ENABLE ALWAYS TRIGGER link_guard_truncate;
 
 /* Links follow their schemas and roles, pipelines their targets. */
 CREATE FUNCTION link.on_sql_drop() RETURNS pg_catalog.event_trigger
@@ -525,6 +555,21 @@ CREATE FUNCTION link.drop_backup(link pg_catalog.text, path pg_catalog.text, bac
 	RETURNS pg_catalog.void
 	LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_drop_backup';
 
+-- Behind the views of the same rows: what the current user may see.
+CREATE FUNCTION link.visible_backups(OUT id pg_catalog.int8, OUT database pg_catalog.text,
+		OUT schemas pg_catalog.text[], OUT link pg_catalog.text, OUT path pg_catalog.text,
+		OUT role pg_catalog.text, OUT mode pg_catalog.text, OUT base pg_catalog.int8,
+		OUT started pg_catalog.timestamptz, OUT finished pg_catalog.timestamptz,
+		OUT objects pg_catalog.int8, OUT bytes pg_catalog.int8, OUT checksum pg_catalog.text,
+		OUT status pg_catalog.text, OUT error pg_catalog.text)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_visible_backups';
+
+CREATE VIEW link.backups WITH (security_barrier) AS
+	SELECT v.id, v.database, v.started, v.finished, v.mode, v.base, v.objects, v.bytes, v.checksum,
+		v.status, v.error, v.schemas, v.link, v.path, v.role
+	FROM link.visible_backups() v;
+
 /* ---- pipelines ---- */
 
 CREATE FUNCTION link.create_pipeline(name pg_catalog.text, link pg_catalog.text, path pg_catalog.text,
@@ -721,7 +766,7 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA link FROM PUBLIC;
 REVOKE ALL ON TYPE link.role_ref, link.table_ref FROM PUBLIC;
 
 GRANT SELECT ON link.links, link.privileges, link.stat_links, link.pipelines, link.pipeline_files,
-	link.pipeline_cursors, link.pipeline_batches, link.pipeline_errors TO PUBLIC;
+	link.pipeline_cursors, link.pipeline_batches, link.pipeline_errors, link.backups TO PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	link.execute(pg_catalog.text),
 	link.create_link(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool),
@@ -782,6 +827,7 @@ GRANT EXECUTE ON FUNCTION
 	link.restore_database(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.int4, pg_catalog.bool),
 	link.verify_backup(pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.int4),
 	link.list_backups(pg_catalog.text, pg_catalog.text),
-	link.drop_backup(pg_catalog.text, pg_catalog.text, pg_catalog.int8)
+	link.drop_backup(pg_catalog.text, pg_catalog.text, pg_catalog.int8),
+	link.visible_backups()
 	TO PUBLIC;
 GRANT EXECUTE ON FUNCTION link.status() TO pg_monitor;

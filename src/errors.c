@@ -75,6 +75,12 @@ link_printable(const char *text, Size len)
 	return out.data;
 }
 
+bool
+link_error_is_ours(const ErrorData *error)
+{
+	return error->domain && strcmp(error->domain, LINK_TEXTDOMAIN) == 0;
+}
+
 const char *
 link_closest_match(const char *word, const char *const *names)
 {

@@ -52,6 +52,9 @@
  */
 extern char *link_printable(const char *text, Size len);
 
+/* Raised by us? */
+extern bool link_error_is_ours(const ErrorData *error);
+
 /*
  * The nearest of 'names' (NULL-terminated) to 'word' by edit distance, or NULL
  * if none is near enough to be worth a hint.

@@ -33,6 +33,7 @@
 #include "backup/command.h"
 #include "backup/crew.h"
 #include "backup/dump.h"
+#include "backup/history.h"
 #include "backup/inventory.h"
 #include "backup/manifest.h"
 #include "catalog/privileges.h"
@@ -278,6 +279,58 @@ describe(Backup *backup)
 	link_inventory_database(&manifest->database);
 }
 
+/* The snapshot is there until the sequences are read. */
+static void
+write_objects(Backup *backup, const LinkManifest *base, int processes)
+{
+	LinkManifest *manifest = &backup->manifest;
+	const char *snapshot;
+
+	backup->tables = link_inventory_tables(manifest->schemas, &manifest->baseline);
+	snapshot = ExportSnapshot(GetActiveSnapshot());
+	write_dump(backup, LINK_DUMP_DEFINITIONS, LINK_DEFINITIONS_OBJECT, snapshot, &manifest->definitions);
+	if (manifest->schemas == NIL && link_inventory_has_large_objects())
+		write_dump(backup, LINK_DUMP_LARGE_OBJECTS, LINK_LARGE_OBJECTS_OBJECT, snapshot, &manifest->large_objects);
+	if (base)
+		link_base_reuse(backup->row, base, manifest, backup->tables, processes);
+	plan_tasks(backup);
+	link_crew_run(backup->row, backup->tasks, processes);
+	manifest->sequences = link_inventory_sequences(manifest->schemas);
+	PopActiveSnapshot();
+}
+
+static void
+complete(Backup *backup, const LinkManifest *base)
+{
+	LinkManifest *manifest = &backup->manifest;
+
+	if (base)
+		link_base_require(backup->session, backup->args->path, base);
+	else
+		link_base_record(manifest);
+	manifest->finished = utc_time(GetCurrentTimestamp());
+	link_history_succeed(manifest, link_manifest_write(backup->session, backup->args->path, manifest));
+}
+
+static void
+add_up(const LinkManifest *manifest)
+{
+	uint64		rows = 0;
+	uint64		bytes = 0;
+	ListCell   *lc;
+
+	foreach(lc, link_manifest_objects(manifest))
+	{
+		LinkBackupObject *object = lfirst(lc);
+
+		if (link_backup_of(object) != manifest->id)
+			continue;
+		rows += object->rows;
+		bytes += object->bytes;
+	}
+	link_use_moved(rows, bytes);
+}
+
 static int64
 back_up(const LinkBackupArgs *args)
 {
@@ -286,11 +339,8 @@ back_up(const LinkBackupArgs *args)
 	Backup		backup = {args};
 	int			processes = link_backup_processes(args->processes);
 	LinkManifest *base = NULL;
-	const char *snapshot;
-	uint64		rows = 0;
-	uint64		bytes = 0;
+	int64		id;
 	int			level;
-	ListCell   *lc;
 
 	link_backup_require_alone("BACKUP");
 	link_backup_check_path(args->path);
@@ -301,45 +351,31 @@ back_up(const LinkBackupArgs *args)
 	backup.suffix = codec_suffix(args->compression);
 	level = link_backup_pin_settings();
 	describe(&backup);
+	id = backup.manifest.id;
 	backup.session = link_open(backup.row);
-
 	if (args->differential)
 	{
 		base = link_base_find(backup.session, args->path);
 		backup.manifest.base = base->id;
 	}
-	backup.tables = link_inventory_tables(backup.manifest.schemas, &backup.manifest.baseline);
-	snapshot = ExportSnapshot(GetActiveSnapshot());
-	write_dump(&backup, LINK_DUMP_DEFINITIONS, LINK_DEFINITIONS_OBJECT, snapshot, &backup.manifest.definitions);
-	if (backup.manifest.schemas == NIL && link_inventory_has_large_objects())
-		write_dump(&backup, LINK_DUMP_LARGE_OBJECTS, LINK_LARGE_OBJECTS_OBJECT, snapshot, &backup.manifest.large_objects);
-	if (base)
-		link_base_reuse(backup.row, base, &backup.manifest, backup.tables, processes);
-	plan_tasks(&backup);
-	link_crew_run(backup.row, backup.tasks, processes);
-	backup.manifest.sequences = link_inventory_sequences(backup.manifest.schemas);
-	PopActiveSnapshot();
-	if (base)
-		link_base_require(backup.session, args->path, base);
-	else
-		link_base_record(&backup.manifest);
-	backup.manifest.finished = utc_time(GetCurrentTimestamp());
-	link_manifest_write(backup.session, args->path, &backup.manifest);
-	foreach(lc, link_manifest_objects(&backup.manifest))
+	link_history_begin(backup.row, args->path, &backup.manifest);
+	PG_TRY();
 	{
-		LinkBackupObject *object = lfirst(lc);
-
-		if (link_backup_of(object) != backup.manifest.id)
-			continue;
-		rows += object->rows;
-		bytes += object->bytes;
+		write_objects(&backup, base, processes);
+		complete(&backup, base);
 	}
-	link_use_moved(rows, bytes);
+	PG_CATCH();
+	{
+		link_history_fail(id);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	add_up(&backup.manifest);
 	link_close(backup.session);
 	AtEOXact_GUC(true, level);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
-	return backup.manifest.id;
+	return id;
 }
 
 int64

@@ -240,7 +240,7 @@ write_object(LinkSession *session, const char *path, const char *text)
 	PG_END_TRY();
 }
 
-void
+char *
 link_manifest_write(LinkSession *session, const char *path, const LinkManifest *manifest)
 {
 	char	   *text = manifest_text(manifest);
@@ -263,6 +263,7 @@ link_manifest_write(LinkSession *session, const char *path, const LinkManifest *
 	appendStringInfoString(&sentinel, "}\n");
 	write_object(session, link_backup_id_path(path, manifest->id, LINK_MANIFEST_OBJECT), text);
 	write_object(session, link_backup_id_path(path, manifest->id, LINK_SENTINEL_OBJECT), sentinel.data);
+	return link_digest_text(sha256);
 }
 
 /*

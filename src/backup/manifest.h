@@ -103,8 +103,8 @@ extern List *link_manifest_objects(const LinkManifest *manifest);
 extern char *link_backup_path(const char *path, const char *name);
 extern char *link_backup_id_path(const char *path, int64 id, const char *name);
 
-/* Write manifest and sentinel, in this order. */
-extern void link_manifest_write(LinkSession *session, const char *path, const LinkManifest *manifest);
+/* Write manifest and sentinel, in this order.  Gives the SHA-256 of the manifest, as text. */
+extern char *link_manifest_write(LinkSession *session, const char *path, const LinkManifest *manifest);
 
 /*
  * Read and verify those of a backup.  58P01: there is no such backup, or no whole

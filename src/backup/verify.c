@@ -15,6 +15,7 @@
 #include "backup/base.h"
 #include "backup/command.h"
 #include "backup/crew.h"
+#include "backup/history.h"
 #include "backup/manifest.h"
 #include "catalog/privileges.h"
 #include "catalog/use.h"
@@ -84,23 +85,13 @@ link_verify_backup(const LinkName *link, const char *path, int64 id, LinkVerifyL
 static void
 describe(const LinkManifest *manifest, LinkBackupListed *listed)
 {
-	ListCell   *lc;
-
 	listed->database = manifest->database.name;
 	listed->schemas = manifest->schemas;
 	listed->mode = manifest->base != 0 ? "differential" : "full";
 	listed->base = manifest->base;
 	listed->started = manifest->started;
 	listed->finished = manifest->finished;
-	foreach(lc, link_manifest_objects(manifest))
-	{
-		LinkBackupObject *object = lfirst(lc);
-
-		if (link_backup_of(object) != manifest->id)
-			continue;
-		listed->objects++;
-		listed->bytes += object->bytes;
-	}
+	link_history_count(manifest, &listed->objects, &listed->bytes);
 }
 
 static List *
@@ -208,6 +199,7 @@ link_drop_backup(const LinkName *link, const char *path, int64 id)
 		foreach(lc, paths.paths)
 			if (strcmp(lfirst(lc), sentinel) != 0)
 				link_remove(session, lfirst(lc));
+		link_history_drop(id);
 		link_close(session);
 	}
 	LINK_USE_END();

@@ -146,6 +146,27 @@ enum
 	BASELINE_COL_BACKUP = 1
 };
 
+enum
+{
+	BACKUP_COL_ID = 1,
+	BACKUP_COL_DATABASE,
+	BACKUP_COL_SCHEMAS,
+	BACKUP_COL_LINK_ID,
+	BACKUP_COL_LINK,
+	BACKUP_COL_PATH,
+	BACKUP_COL_ROLE,
+	BACKUP_COL_MODE,
+	BACKUP_COL_BASE,
+	BACKUP_COL_STARTED,
+	BACKUP_COL_FINISHED,
+	BACKUP_COL_OBJECTS,
+	BACKUP_COL_BYTES,
+	BACKUP_COL_CHECKSUM,
+	BACKUP_COL_STATUS,
+	BACKUP_COL_ERROR
+};
+#define BACKUP_NCOLS BACKUP_COL_ERROR
+
 /* Names of relations in schema link. */
 #define LINK_TABLE "link"
 #define LINK_ID_INDEX "link_pkey"
@@ -177,6 +198,8 @@ enum
 #define PIPELINE_ERROR_ID_SEQUENCE "pipeline_error_id_seq"
 #define BASELINE_TABLE "baseline"
 #define BASELINE_INDEX "baseline_pkey"
+#define BACKUP_TABLE "backup"
+#define BACKUP_INDEX "backup_pkey"
 
 /* InvalidOid if the extension is not in this database. */
 extern Oid	link_schema_oid(void);

@@ -181,7 +181,7 @@ count_use(const LinkUse *use, const LinkHttpCounts *counts, int sqlstate, const 
 static char *
 own_message(const ErrorData *error)
 {
-	return error->domain && strcmp(error->domain, LINK_TEXTDOMAIN) == 0 ? error->message : NULL;
+	return link_error_is_ours(error) ? error->message : NULL;
 }
 
 /* Off the list, before anything else: what follows may throw. */

@@ -15,6 +15,8 @@
 #include "utils/tuplestore.h"
 
 #include "backup/backup.h"
+#include "backup/history.h"
+#include "catalog/roles.h"
 #include "errors.h"
 #include "statement/function.h"
 
@@ -23,6 +25,7 @@ PG_FUNCTION_INFO_V1(link_fn_restore_database);
 PG_FUNCTION_INFO_V1(link_fn_verify_backup);
 PG_FUNCTION_INFO_V1(link_fn_list_backups);
 PG_FUNCTION_INFO_V1(link_fn_drop_backup);
+PG_FUNCTION_INFO_V1(link_fn_visible_backups);
 
 Datum
 link_fn_backup_database(PG_FUNCTION_ARGS)
@@ -158,4 +161,46 @@ link_fn_drop_backup(PG_FUNCTION_ARGS)
 
 	link_drop_backup(&link, link_arg_text(fcinfo, 1, "path"), PG_GETARG_INT64(2));
 	PG_RETURN_VOID();
+}
+
+static Datum
+count_or_null(int64 n, int64 none, bool *isnull)
+{
+	*isnull = n == none;
+	return Int64GetDatum(n);
+}
+
+Datum
+link_fn_visible_backups(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, link_history_visible())
+	{
+		LinkHistoryRow *row = lfirst(lc);
+		Datum		values[15];
+		bool		nulls[15] = {0};
+
+		values[0] = Int64GetDatum(row->id);
+		values[1] = CStringGetTextDatum(row->database);
+		values[2] = row->schemas;
+		nulls[2] = row->schemas == 0;
+		values[3] = CStringGetTextDatum(row->link);
+		values[4] = CStringGetTextDatum(row->path);
+		values[5] = CStringGetTextDatum(link_role_name(row->role));
+		values[6] = CStringGetTextDatum(row->mode);
+		values[7] = count_or_null(row->base, 0, &nulls[7]);
+		values[8] = row->started;
+		values[9] = row->finished;
+		nulls[9] = row->finished == 0;
+		values[10] = count_or_null(row->objects, -1, &nulls[10]);
+		values[11] = count_or_null(row->bytes, -1, &nulls[11]);
+		values[12] = text_or_null(row->checksum, &nulls[12]);
+		values[13] = CStringGetTextDatum(row->status);
+		values[14] = text_or_null(row->error, &nulls[14]);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }
