@@ -570,6 +570,18 @@ CREATE VIEW link.backups WITH (security_barrier) AS
 		v.status, v.error, v.schemas, v.link, v.path, v.role
 	FROM link.visible_backups() v;
 
+CREATE FUNCTION link.visible_backup_progress(OUT pid pg_catalog.int4, OUT command pg_catalog.text,
+		OUT backup_id pg_catalog.int8, OUT phase pg_catalog.text, OUT "table" pg_catalog.text,
+		OUT parts_done pg_catalog.int4, OUT parts_total pg_catalog.int4, OUT bytes pg_catalog.int8,
+		OUT bytes_total pg_catalog.int8)
+	RETURNS SETOF record
+	LANGUAGE C VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'link_fn_visible_backup_progress';
+
+CREATE VIEW link.backup_progress WITH (security_barrier) AS
+	SELECT v.pid, v.command, v.backup_id, v.phase, v."table", v.parts_done, v.parts_total, v.bytes,
+		v.bytes_total
+	FROM link.visible_backup_progress() v;
+
 /* ---- pipelines ---- */
 
 CREATE FUNCTION link.create_pipeline(name pg_catalog.text, link pg_catalog.text, path pg_catalog.text,
@@ -766,7 +778,8 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA link FROM PUBLIC;
 REVOKE ALL ON TYPE link.role_ref, link.table_ref FROM PUBLIC;
 
 GRANT SELECT ON link.links, link.privileges, link.stat_links, link.pipelines, link.pipeline_files,
-	link.pipeline_cursors, link.pipeline_batches, link.pipeline_errors, link.backups TO PUBLIC;
+	link.pipeline_cursors, link.pipeline_batches, link.pipeline_errors, link.backups,
+	link.backup_progress TO PUBLIC;
 GRANT EXECUTE ON FUNCTION
 	link.execute(pg_catalog.text),
 	link.create_link(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.bool, pg_catalog.bool, pg_catalog.bool),
@@ -828,6 +841,7 @@ GRANT EXECUTE ON FUNCTION
 	link.verify_backup(pg_catalog.text, pg_catalog.text, pg_catalog.int8, pg_catalog.text, pg_catalog.int4),
 	link.list_backups(pg_catalog.text, pg_catalog.text),
 	link.drop_backup(pg_catalog.text, pg_catalog.text, pg_catalog.int8),
-	link.visible_backups()
+	link.visible_backups(),
+	link.visible_backup_progress()
 	TO PUBLIC;
 GRANT EXECUTE ON FUNCTION link.status() TO pg_monitor;

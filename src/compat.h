@@ -52,6 +52,7 @@
 #define link_procedure_aclcheck(procid, roleid, mode) \
 	pg_proc_aclcheck(procid, roleid, mode)
 #define link_database_ownercheck(dbid, roleid) pg_database_ownercheck(dbid, roleid)
+#define link_namespace_ownercheck(nspid, roleid) pg_namespace_ownercheck(nspid, roleid)
 #define link_extension_ownercheck(extid, roleid) pg_extension_ownercheck(extid, roleid)
 #else
 #include "catalog/pg_extension.h"
@@ -66,6 +67,7 @@
 #define link_procedure_aclcheck(procid, roleid, mode) \
 	object_aclcheck(ProcedureRelationId, procid, roleid, mode)
 #define link_database_ownercheck(dbid, roleid) object_ownercheck(DatabaseRelationId, dbid, roleid)
+#define link_namespace_ownercheck(nspid, roleid) object_ownercheck(NamespaceRelationId, nspid, roleid)
 #define link_extension_ownercheck(extid, roleid) object_ownercheck(ExtensionRelationId, extid, roleid)
 #endif
 

@@ -22,6 +22,7 @@
 
 char	   *link_allowed_hosts = NULL;
 char	   *link_backup_conninfo = NULL;
+int			link_backup_rate = 0;
 char	   *link_http_proxy = NULL;
 char	   *link_fs_roots = NULL;
 char	   *link_file_roots = NULL;
@@ -85,6 +86,10 @@ link_guc_init(void)
 							   &link_backup_conninfo, "",
 							   PGC_SIGHUP, GUC_SUPERUSER_ONLY,
 							   check_backup_conninfo, NULL, NULL);
+	DefineCustomIntVariable("link.backup_rate",
+							"Most bytes a second that a backup or restore moves, all of its processes together.",
+							"0 for as many as it can.", &link_backup_rate, 0, 0, INT_MAX,
+							PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
 	DefineCustomIntVariable("link.connect_timeout",
 							"Longest time to connect to a provider.",
 							NULL, &link_connect_timeout, 10000, 1, INT_MAX,

@@ -34,6 +34,7 @@ extern int	link_max_objects;	/* PGC_USERSET: objects one statement may touch */
 extern bool link_require_hygiene;	/* PGC_SUSET: refuse credentials when texts would be logged */
 extern int	link_log_use;		/* PGC_SUSET: LinkLogUse */
 extern char *link_backup_conninfo;	/* PGC_SIGHUP: how programs and sessions of backups connect to this server */
+extern int	link_backup_rate;	/* PGC_USERSET: kB a second, of all processes of a backup */
 extern int	link_pipeline_history;	/* PGC_SIGHUP: batches and errors kept of a pipeline */
 extern int	link_pipeline_pause;	/* PGC_SIGHUP: ms between insert and commit, for tests */
 extern int	link_pipeline_workers;	/* PGC_SIGHUP: workers of a database */

@@ -36,6 +36,7 @@
 #include "backup/history.h"
 #include "backup/inventory.h"
 #include "backup/manifest.h"
+#include "backup/progress.h"
 #include "catalog/privileges.h"
 #include "catalog/use.h"
 #include "codec/codec.h"
@@ -173,7 +174,7 @@ select_of(const LinkInventoryTable *table, const char *range)
 }
 
 static void
-add_task(Backup *backup, LinkInventoryTable *table, int part, char *sql)
+add_task(Backup *backup, LinkInventoryTable *table, int number, int part, char *sql)
 {
 	LinkBackupObject *object = palloc0(sizeof(LinkBackupObject));
 	LinkTask   *task = palloc0(sizeof(LinkTask));
@@ -186,11 +187,12 @@ add_task(Backup *backup, LinkInventoryTable *table, int part, char *sql)
 	task->sql = sql;
 	task->compression = backup->args->compression;
 	task->object = object;
+	task->table_number = number;
 	backup->tasks = lappend(backup->tasks, task);
 }
 
 static void
-add_tasks(Backup *backup, LinkInventoryTable *table)
+add_tasks(Backup *backup, LinkInventoryTable *table, int number)
 {
 	BlockNumber range = RANGE_BYTES / BLCKSZ;
 	int			nparts = 1;
@@ -199,7 +201,7 @@ add_tasks(Backup *backup, LinkInventoryTable *table)
 		nparts = Max(1, table->table.blocks / range);
 	if (nparts == 1)
 	{
-		add_task(backup, table, 0, select_of(table, NULL));
+		add_task(backup, table, number, 0, select_of(table, NULL));
 		return;
 	}
 	/* the last takes what has been added meanwhile too, though nothing of it is seen */
@@ -209,7 +211,7 @@ add_tasks(Backup *backup, LinkInventoryTable *table)
 
 		if (i < nparts - 1)
 			condition = psprintf("%s AND ctid OPERATOR(pg_catalog.<) '(%u,0)'::pg_catalog.tid", condition, (i + 1) * range);
-		add_task(backup, table, i, select_of(table, condition));
+		add_task(backup, table, number, i, select_of(table, condition));
 	}
 }
 
@@ -239,6 +241,7 @@ static void
 plan_tasks(Backup *backup)
 {
 	List	   *tables = list_copy(backup->tables);
+	List	   *in_order = NIL;
 	ListCell   *lc;
 
 	list_sort(tables, by_size);
@@ -248,8 +251,10 @@ plan_tasks(Backup *backup)
 
 		/* of others the base has what they hold */
 		if (table->table.parts == NIL)
-			add_tasks(backup, table);
+			add_tasks(backup, table, foreach_current_index(lc));
+		in_order = lappend(in_order, &table->table);
 	}
+	link_backup_progress_tables(in_order, backup->manifest.id, false);
 	foreach(lc, backup->tables)
 		backup->manifest.tables = lappend(backup->manifest.tables, &((LinkInventoryTable *) lfirst(lc))->table);
 }
@@ -288,12 +293,16 @@ write_objects(Backup *backup, const LinkManifest *base, int processes)
 
 	backup->tables = link_inventory_tables(manifest->schemas, &manifest->baseline);
 	snapshot = ExportSnapshot(GetActiveSnapshot());
+	link_backup_progress_phase(LINK_PHASE_DEFINITIONS);
 	write_dump(backup, LINK_DUMP_DEFINITIONS, LINK_DEFINITIONS_OBJECT, snapshot, &manifest->definitions);
+	link_backup_progress_phase(LINK_PHASE_LARGE_OBJECTS);
 	if (manifest->schemas == NIL && link_inventory_has_large_objects())
 		write_dump(backup, LINK_DUMP_LARGE_OBJECTS, LINK_LARGE_OBJECTS_OBJECT, snapshot, &manifest->large_objects);
+	link_backup_progress_phase(LINK_PHASE_COMPARING);
 	if (base)
 		link_base_reuse(backup->row, base, manifest, backup->tables, processes);
 	plan_tasks(backup);
+	link_backup_progress_phase(LINK_PHASE_TABLES);
 	link_crew_run(backup->row, backup->tasks, processes);
 	manifest->sequences = link_inventory_sequences(manifest->schemas);
 	PopActiveSnapshot();
@@ -304,6 +313,7 @@ complete(Backup *backup, const LinkManifest *base)
 {
 	LinkManifest *manifest = &backup->manifest;
 
+	link_backup_progress_phase(LINK_PHASE_FINISHING);
 	if (base)
 		link_base_require(backup->session, backup->args->path, base);
 	else
@@ -342,12 +352,12 @@ back_up(const LinkBackupArgs *args)
 	int64		id;
 	int			level;
 
-	link_backup_require_alone("BACKUP");
 	link_backup_check_path(args->path);
 	backup.row = link_lookup_name(&args->link, args->differential ? LINK_ACL_READ | LINK_ACL_WRITE : LINK_ACL_WRITE);
 	link_backup_check_link(backup.row);
 	backup.manifest.schemas = existing_schemas(args->schemas);
 	check_rights(backup.manifest.schemas);
+	link_backup_require_alone("BACKUP");
 	backup.suffix = codec_suffix(args->compression);
 	level = link_backup_pin_settings();
 	describe(&backup);
@@ -358,6 +368,7 @@ back_up(const LinkBackupArgs *args)
 		base = link_base_find(backup.session, args->path);
 		backup.manifest.base = base->id;
 	}
+	link_backup_progress_begin("BACKUP", id);
 	link_history_begin(backup.row, args->path, &backup.manifest);
 	PG_TRY();
 	{
@@ -371,6 +382,7 @@ back_up(const LinkBackupArgs *args)
 	}
 	PG_END_TRY();
 	add_up(&backup.manifest);
+	link_backup_progress_end();
 	link_close(backup.session);
 	AtEOXact_GUC(true, level);
 	MemoryContextSwitchTo(caller);

@@ -21,6 +21,7 @@
 
 #include "backup/changed.h"
 #include "backup/crew.h"
+#include "backup/progress.h"
 #include "catalog/privileges.h"
 #include "codec/codec.h"
 #include "errors.h"
@@ -48,6 +49,7 @@ typedef struct Shared
 	pg_atomic_uint32 next;		/* task */
 	int64		link_id;
 	bool		writes;
+	dsm_handle	progress;
 	char		owner[LINK_JOURNAL_OWNER_SIZE];
 	int			ntasks;
 	TaskResult		results[FLEXIBLE_ARRAY_MEMBER];
@@ -62,6 +64,7 @@ typedef struct Packed
 	uint32		path;			/* where its text begins, from the beginning of all */
 	uint32		sql;
 	uint32		compression;
+	int			table_number;
 	Oid			table;
 	BlockNumber from;
 	BlockNumber to;
@@ -143,7 +146,10 @@ take_tasks(Shared *shared, const char *tasks, LinkSession *session)
 		switch (task->kind)
 		{
 			case LINK_TASK_EXPORT:
+				link_backup_progress_table(task->table_number);
 				export_rows(session, path, tasks + task->sql, tasks + task->compression, &shared->results[n]);
+				link_backup_progress_part();
+				link_backup_progress_table(-1);
 				break;
 			case LINK_TASK_CHECK:
 				check_object(session, path, task);
@@ -171,9 +177,11 @@ link_crew_worker_main(dsm_segment *segment, shm_toc *toc)
 	LinkSession *session;
 
 	link_journal_write_for(shared->owner);
+	link_backup_progress_join(shared->progress);
 	session = link_open(link_lookup_id(shared->link_id, shared->writes ? LINK_ACL_WRITE : LINK_ACL_READ));
 	take_tasks(shared, tasks, session);
 	link_close(session);
+	link_backup_progress_leave();
 }
 
 /*
@@ -195,6 +203,7 @@ pack(List *tasks)
 		LinkTask   *task = list_nth(tasks, i);
 		Packed		one = {task->kind};
 
+		one.table_number = task->table_number;
 		one.table = task->table;
 		one.from = task->from;
 		one.to = task->to;
@@ -244,6 +253,7 @@ share(ParallelContext *context, const LinkRow *row, List *tasks, const StringInf
 	pg_atomic_init_u32(&shared->next, 0);
 	shared->link_id = row->id;
 	shared->writes = ((LinkTask *) linitial(tasks))->kind != LINK_TASK_CHECK;
+	shared->progress = link_backup_progress_handle();
 	strlcpy(shared->owner, link_journal_owner(), sizeof(shared->owner));
 	shared->ntasks = list_length(tasks);
 	memcpy(copy, packed->data, packed->len);

@@ -34,6 +34,7 @@ typedef struct LinkTask
 	char	   *path;			/* whole, for the link; of PAGES the table's name, for messages */
 	char	   *sql;			/* "" if there is none */
 	const char *compression;	/* of EXPORT */
+	int			table_number;	/* of EXPORT, among those of progress.h */
 	LinkBackupObject *object;	/* EXPORT: what was written, set by link_crew_run(); else what is expected */
 	/* PAGES: */
 	Oid			table;

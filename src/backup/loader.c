@@ -30,6 +30,7 @@
 
 #include "backup/client.h"
 #include "backup/loader.h"
+#include "backup/progress.h"
 #include "errors.h"
 #include "provider/provider.h"
 #include "transfer/listed.h"
@@ -45,6 +46,7 @@ typedef struct Shared
 	Oid			user;
 	pg_atomic_uint32 next;		/* task */
 	pg_atomic_uint32 failed;	/* somebody has */
+	dsm_handle	progress;
 	int			ntasks;
 	uint32		tasks;			/* where they are, from the beginning of this, as all below */
 	int64		link_id;
@@ -62,6 +64,7 @@ typedef struct Task
 	uint32		table;
 	uint32		columns;
 	uint32		path;			/* 0: analyze */
+	int			number;
 	bool		whole;
 	uint64		bytes;
 	uint8		sha256[LINK_DIGEST_LENGTH];
@@ -109,6 +112,7 @@ put_tasks(StringInfo to, List *tasks)
 			packed.bytes = task->object->bytes;
 			memcpy(packed.sha256, task->object->sha256, LINK_DIGEST_LENGTH);
 		}
+		packed.number = task->number;
 		packed.whole = task->whole;
 		memcpy(to->data + at + i * sizeof(Task), &packed, sizeof(packed));
 	}
@@ -125,6 +129,7 @@ pack(const LinkRow *row, List *tasks)
 	put(&all, &shared, sizeof(shared));
 	shared.ntasks = list_length(tasks);
 	shared.tasks = put(&all, none, sizeof(Task) * list_length(tasks));
+	shared.progress = link_backup_progress_handle();
 	shared.link_id = row->id;
 	shared.link_version = row->version;
 	shared.link_owner = row->owner;
@@ -229,7 +234,10 @@ do_task(LinkSession *session, const char *base, const Task *task)
 		return;
 	}
 	error_context_stack = &callback;
+	link_backup_progress_table(task->number);
 	load(session, base, task);
+	link_backup_progress_part();
+	link_backup_progress_table(-1);
 	error_context_stack = callback.previous;
 }
 
@@ -281,7 +289,9 @@ link_load_tasks_here(PG_FUNCTION_ARGS)
 		elog(ERROR, "this is no restore");
 	PG_TRY();
 	{
+		link_backup_progress_join(shared->progress);
 		take_tasks(shared);
+		link_backup_progress_leave();
 	}
 	PG_CATCH();
 	{

@@ -22,6 +22,7 @@
 typedef struct LinkLoadTask
 {
 	char	   *table;			/* qualified, quoted */
+	int			number;			/* of it, among those of progress.h */
 	char	   *columns;		/* as of LinkBackupTable */
 	char	   *path;			/* whole, of the object with its rows; NULL: analyze it */
 	LinkBackupObject *object;	/* what is expected */

@@ -31,6 +31,7 @@
 #include "backup/dump.h"
 #include "backup/loader.h"
 #include "backup/manifest.h"
+#include "backup/progress.h"
 #include "backup/schemas.h"
 #include "catalog/privileges.h"
 #include "catalog/use.h"
@@ -223,6 +224,7 @@ load_tables(Restore *restore)
 			LinkLoadTask *task = palloc0(sizeof(LinkLoadTask));
 
 			task->table = table->name;
+			task->number = foreach_current_index(lc);
 			task->columns = table->columns;
 			task->object = lfirst(part);
 			task->path = link_backup_path(restore->path, task->object->path);
@@ -279,20 +281,27 @@ fill_database(Restore *restore)
 	LinkClient *client;
 
 	restore_archive(restore, definitions, "pre-data");
+	link_backup_progress_phase(LINK_PHASE_TABLES);
 	load_tables(restore);
 	client = link_client_open(link_client_conninfo(restore->temporary));
 	set_sequences(restore, client);
 	if (manifest->large_objects.path)
 	{
-		File		large_objects = link_restore_fetch(restore->session, restore->path, &manifest->large_objects);
+		File		large_objects;
+
+		link_backup_progress_phase(LINK_PHASE_LARGE_OBJECTS);
+		large_objects = link_restore_fetch(restore->session, restore->path, &manifest->large_objects);
 
 		restore_archive(restore, large_objects, "data");
 		FileClose(large_objects);
 	}
+	link_backup_progress_phase(LINK_PHASE_INDEXES);
 	restore_archive(restore, definitions, "post-data");
 	FileClose(definitions);
+	link_backup_progress_phase(LINK_PHASE_ANALYZING);
 	analyze_tables(restore, client);
 	link_client_close(client);
+	link_backup_progress_phase(LINK_PHASE_FINISHING);
 }
 
 /*
@@ -332,12 +341,12 @@ begin(Restore *restore, const char *command, const LinkName *link, const char *p
 	  int processes)
 {
 	memset(restore, 0, sizeof(*restore));
-	link_backup_require_alone(command);
 	link_backup_check_path(path);
 	restore->path = path;
 	restore->processes = link_backup_processes(processes);
 	restore->row = link_lookup_name(link, LINK_ACL_READ);
 	link_backup_check_link(restore->row);
+	link_backup_require_alone(command);
 	restore->session = link_open(restore->row);
 	*id = link_backup_find(restore->session, path, *id);
 	restore->manifest = link_manifest_read(restore->session, path, *id);
@@ -423,6 +432,9 @@ restore_all(const LinkRestoreArgs *args)
 	ListCell   *lc;
 
 	begin(&restore, "RESTORE", &args->link, args->path, args->of, &id, args->processes);
+	link_backup_progress_begin("RESTORE", id);
+	link_backup_progress_tables(restore.manifest->tables, id, true);
+	link_backup_progress_phase(LINK_PHASE_DEFINITIONS);
 	if (restore.manifest->schemas && args->keep_partial)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_UNSUPPORTED),
@@ -434,6 +446,7 @@ restore_all(const LinkRestoreArgs *args)
 	foreach(lc, link_manifest_objects(restore.manifest))
 		bytes += ((LinkBackupObject *) lfirst(lc))->bytes;
 	link_use_moved(0, bytes);
+	link_backup_progress_end();
 	link_close(restore.session);
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);

@@ -37,6 +37,7 @@
 #include "backup/command.h"
 #include "backup/dump.h"
 #include "backup/loader.h"
+#include "backup/progress.h"
 #include "backup/schemas.h"
 #include "errors.h"
 #include "transfer/listed.h"
@@ -66,6 +67,19 @@ run(const char *sql)
 		elog(ERROR, "SPI_execute failed: %s", SPI_result_code_string(result));
 }
 
+/* Those of pg_restore, a line each. */
+static char *
+skip_comments(char *text)
+{
+	while (*text == '\n' || strncmp(text, "--", 2) == 0)
+	{
+		text += strcspn(text, "\n");
+		if (*text == '\n')
+			text++;
+	}
+	return text;
+}
+
 /*
  * What is for psql: a line \restrict with a key before all statements, and one
  * \unrestrict with the same key behind them (since August 2025).  The key is new
@@ -75,17 +89,11 @@ static void
 blank_restrict(char *text)
 {
 	static const char begin[] = "\\restrict ";
-	char	   *line = text;
+	char	   *line = skip_comments(text);
 	char	   *end;
 	char	   *last;
 	char	   *match;
 
-	while (*line == '\n' || strncmp(line, "--", 2) == 0)
-	{
-		line += strcspn(line, "\n");
-		if (*line == '\n')
-			line++;
-	}
 	if (strncmp(line, begin, strlen(begin)) != 0)
 		return;
 	end = line + strcspn(line, "\n");
@@ -173,7 +181,8 @@ run_definitions(const SchemaRestore *restore, File archive, const char *section)
 			become(restore, (VariableSetStmt *) raw->stmt);
 		/* that of the text, which has been converted */
 		else if (name == NULL || strcmp(name, "client_encoding") != 0)
-			run(raw->stmt_len > 0 ? pnstrdup(text + raw->stmt_location, raw->stmt_len) : text + raw->stmt_location);
+			run(skip_comments(raw->stmt_len > 0 ? pnstrdup(text + raw->stmt_location, raw->stmt_len)
+							  : text + raw->stmt_location));
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
@@ -221,7 +230,10 @@ load_tables(const SchemaRestore *restore)
 			MemoryContext caller = MemoryContextSwitchTo(context);
 
 			CHECK_FOR_INTERRUPTS();
+			link_backup_progress_table(foreach_current_index(lc));
 			load_part(restore, table, lfirst(part));
+			link_backup_progress_part();
+			link_backup_progress_table(-1);
 			MemoryContextSwitchTo(caller);
 			MemoryContextReset(context);
 		}
@@ -309,7 +321,16 @@ check(const SchemaRestore *restore, const char *name)
 				 errmsg("the backup is that of %d schemas, which cannot all have one name",
 						list_length(restore->manifest->schemas))));
 	if (name)
+	{
+		Oid			old = get_namespace_oid(linitial(restore->manifest->schemas), true);
+
 		refuse_existing(name);
+		if (OidIsValid(old) && !link_namespace_ownercheck(old, restore->user))
+			ereport(ERROR,
+					(errcode(ERRCODE_LINK_NO_PRIVILEGE),
+					 errmsg("must be owner of schema \"%s\"", (char *) linitial(restore->manifest->schemas)),
+					 errdetail("The definitions of the backup need its name while they are run.")));
+	}
 	else
 		foreach(lc, restore->manifest->schemas)
 			refuse_existing(lfirst(lc));
@@ -329,11 +350,15 @@ restore_under(const SchemaRestore *restore, const char *name)
 	if (aside)
 		rename_schema(old, aside);
 	run_definitions(restore, archive, "pre-data");
+	link_backup_progress_phase(LINK_PHASE_TABLES);
 	load_tables(restore);
 	set_sequences(restore);
+	link_backup_progress_phase(LINK_PHASE_INDEXES);
 	run_definitions(restore, archive, "post-data");
 	FileClose(archive);
+	link_backup_progress_phase(LINK_PHASE_ANALYZING);
 	analyze_tables(restore);
+	link_backup_progress_phase(LINK_PHASE_FINISHING);
 	if (name)
 		rename_schema(old, name);
 	if (aside)

@@ -17,6 +17,7 @@
 #include "backup/crew.h"
 #include "backup/history.h"
 #include "backup/manifest.h"
+#include "backup/progress.h"
 #include "catalog/privileges.h"
 #include "catalog/use.h"
 #include "errors.h"
@@ -68,10 +69,13 @@ link_verify_backup(const LinkName *link, const char *path, int64 id, LinkVerifyL
 		id = link_backup_find(session, path, id);
 		manifest = link_manifest_read(session, path, id);
 		link_close(session);
+		link_backup_progress_begin("VERIFY", id);
+		link_backup_progress_phase(LINK_PHASE_TABLES);
 		if (level == LINK_VERIFY_CHECKSUMS)
 			check_objects(row, path, manifest, link_backup_processes(processes));
 		else if (level == LINK_VERIFY_RESTORE)
 			link_restore_for_proof(link, path, id, processes);
+		link_backup_progress_end();
 	}
 	LINK_USE_END();
 	return id;

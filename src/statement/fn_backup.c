@@ -16,6 +16,7 @@
 
 #include "backup/backup.h"
 #include "backup/history.h"
+#include "backup/progress.h"
 #include "catalog/roles.h"
 #include "errors.h"
 #include "statement/function.h"
@@ -26,6 +27,7 @@ PG_FUNCTION_INFO_V1(link_fn_verify_backup);
 PG_FUNCTION_INFO_V1(link_fn_list_backups);
 PG_FUNCTION_INFO_V1(link_fn_drop_backup);
 PG_FUNCTION_INFO_V1(link_fn_visible_backups);
+PG_FUNCTION_INFO_V1(link_fn_visible_backup_progress);
 
 Datum
 link_fn_backup_database(PG_FUNCTION_ARGS)
@@ -200,6 +202,33 @@ link_fn_visible_backups(PG_FUNCTION_ARGS)
 		values[12] = text_or_null(row->checksum, &nulls[12]);
 		values[13] = CStringGetTextDatum(row->status);
 		values[14] = text_or_null(row->error, &nulls[14]);
+		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+Datum
+link_fn_visible_backup_progress(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	ListCell   *lc;
+
+	InitMaterializedSRF(fcinfo, 0);
+	foreach(lc, link_backup_progress_visible())
+	{
+		LinkBackupProgressRow *row = lfirst(lc);
+		Datum		values[9];
+		bool		nulls[9] = {0};
+
+		values[0] = Int32GetDatum(row->pid);
+		values[1] = CStringGetTextDatum(row->command);
+		values[2] = Int64GetDatum(row->id);
+		values[3] = CStringGetTextDatum(row->phase);
+		values[4] = text_or_null(row->table, &nulls[4]);
+		values[5] = Int32GetDatum(row->parts_done);
+		values[6] = Int32GetDatum(row->parts_total);
+		values[7] = Int64GetDatum(row->bytes);
+		values[8] = count_or_null(row->bytes_total, -1, &nulls[8]);
 		tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 	}
 	return (Datum) 0;

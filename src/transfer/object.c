@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "transfer/object.h"
+#include "transfer/progress.h"
 
 /* The codec's drain, and without a codec the whole way. */
 static void
@@ -25,6 +26,8 @@ store(void *arg, const char *data, Size size)
 		COMP_CRC32C(object->crc, data, size);
 	if (object->digest)
 		link_digest_add(object->digest, data, size);
+	if (link_progress_moved)
+		link_progress_moved(size);
 }
 
 LinkObjectWriter *

@@ -16,6 +16,8 @@
 /* ms between two additions to what others see: nobody's eye is faster, and processes do not get in each other's way */
 #define TELL_EVERY 100
 
+void		(*link_progress_moved) (Size bytes) = NULL;
+
 /* Of this process, in an export by several. */
 static struct
 {

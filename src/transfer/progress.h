@@ -43,4 +43,10 @@ extern void link_progress_tell(void);
 
 extern void link_progress_end(void);
 
+/*
+ * Told of all bytes of objects that this process has moved, as stored, right then;
+ * NULL: nobody wants to know.  It may sleep.
+ */
+extern void (*link_progress_moved) (Size bytes);
+
 #endif							/* LINK_PROGRESS_H */

@@ -17,6 +17,7 @@
 #include "digest.h"
 #include "errors.h"
 #include "transfer/pieces.h"
+#include "transfer/progress.h"
 #include "transfer/source.h"
 
 /*
@@ -121,6 +122,8 @@ read_provider(LinkSource *source, void *to, Size size)
 	source->bytes += got;
 	if (source->digest && got > 0)
 		link_digest_add(source->digest, to, got);
+	if (link_progress_moved && got > 0)
+		link_progress_moved(got);
 	if (got == 0 && whole >= 0 && source->bytes < (uint64) whole)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_CORRUPT),

@@ -76,6 +76,13 @@ INSERT INTO verbs VALUES
 	('show_create_pipeline', '{owner}', $$SELECT link.show_create_pipeline('matrix')$$),
 	('pipelines', '{owner}', $$SELECT 1 / count(*) FROM link.pipelines$$),
 	('drop_pipeline', '{owner}', $$SELECT link.drop_pipeline('matrix')$$),
+	('list_backups', '{read}', $$SELECT count(*) FROM link.list_backups('matrix.files', 'none')$$),
+	('verify_backup', '{read}', $$SELECT link.verify_backup('matrix.files', 'none', level => 'sentinel')$$),
+	('drop_backup', '{read,write}', $$SELECT link.drop_backup('matrix.files', 'none', 1)$$),
+	-- refused here for being in a subtransaction, but only to those who may
+	('backup_database', '{write,readall}', $$SELECT link.backup_database('matrix.files', 'none')$$),
+	('backup of a schema', '{write,readall}', $$SELECT * FROM link.execute('BACKUP DATABASE matrix TO LINK matrix.files ''none''')$$),
+	('restore_database', '{read}', $$SELECT link.restore_database('matrix.files', 'none')$$),
 	('check_link', '{read}', $$SELECT count(*) FROM link.check_link('matrix.files')$$),
 	('check_link path', '{read,write}', $$SELECT count(*) FROM link.check_link('matrix.files', 'probe')$$),
 	('select_into', '{write}', $$SELECT count(*) FROM link.select_into('SELECT 1', 'matrix.files', 'written', overwrite => true)$$),
@@ -99,7 +106,7 @@ INSERT INTO verbs VALUES
 -- A kind of role: does it get what the grantee was given, and what it has of its own:
 CREATE TEMP TABLE actors (actor text, as_grantee boolean, own text[]);
 INSERT INTO actors VALUES
-	('regress_link_super', false, '{create,view,read,write,alter,drop,ambient,owner,all}'),
+	('regress_link_super', false, '{create,view,read,write,alter,drop,ambient,owner,all,readall}'),
 	('regress_link_owner', false, '{view,read,write,alter,drop,ambient,owner}'),
 	('regress_link_grantee', true, '{}'),
 	('regress_link_member', true, '{}'),
@@ -108,7 +115,7 @@ INSERT INTO actors VALUES
 	('regress_link_schemaowner', false, '{}'),
 	('regress_link_dbowner', false, '{}'),
 	('regress_link_createrole', false, '{}'),
-	('regress_link_reader', false, '{}'),
+	('regress_link_reader', false, '{readall}'),
 	('regress_link_writer', false, '{}');
 -- Runs a statement as a role and undoes it: the SQLSTATE it ended with.
 CREATE FUNCTION pg_temp.attempt(actor text, sql text) RETURNS text LANGUAGE plpgsql AS $$
