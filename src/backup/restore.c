@@ -421,6 +421,18 @@ make_database(Restore *restore, const char *name, bool keep_partial)
 	link_client_close(restore->client);
 }
 
+/* Rows of schemas are counted where they are loaded, those of a database by nobody. */
+static uint64
+bytes_of(const LinkManifest *manifest)
+{
+	uint64		bytes = 0;
+	ListCell   *lc;
+
+	foreach(lc, link_manifest_objects(manifest))
+		bytes += ((LinkBackupObject *) lfirst(lc))->bytes;
+	return bytes;
+}
+
 static int64
 restore_all(const LinkRestoreArgs *args)
 {
@@ -428,8 +440,6 @@ restore_all(const LinkRestoreArgs *args)
 	MemoryContext caller = MemoryContextSwitchTo(context);
 	Restore		restore;
 	int64		id = args->id;
-	uint64		bytes = 0;
-	ListCell   *lc;
 
 	begin(&restore, "RESTORE", &args->link, args->path, args->of, &id, args->processes);
 	link_backup_progress_begin("RESTORE", id);
@@ -443,9 +453,7 @@ restore_all(const LinkRestoreArgs *args)
 		link_restore_schemas(restore.session, restore.path, restore.manifest, args->name);
 	else
 		make_database(&restore, args->name ? args->name : restore.manifest->database.name, args->keep_partial);
-	foreach(lc, link_manifest_objects(restore.manifest))
-		bytes += ((LinkBackupObject *) lfirst(lc))->bytes;
-	link_use_moved(0, bytes);
+	link_use_moved(0, restore.manifest->schemas ? restore.manifest->definitions.bytes : bytes_of(restore.manifest));
 	link_backup_progress_end();
 	link_close(restore.session);
 	MemoryContextSwitchTo(caller);
