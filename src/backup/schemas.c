@@ -141,22 +141,6 @@ become(const SchemaRestore *restore, const VariableSetStmt *set)
 	SetUserIdAndSecContext(role, restore->context);
 }
 
-static bool
-creates_schema(List *statements, const char *name)
-{
-	ListCell   *lc;
-
-	foreach(lc, statements)
-	{
-		Node	   *statement = lfirst_node(RawStmt, lc)->stmt;
-
-		if (IsA(statement, CreateSchemaStmt) && ((CreateSchemaStmt *) statement)->schemaname &&
-			strcmp(((CreateSchemaStmt *) statement)->schemaname, name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void
 run_definitions(const SchemaRestore *restore, File archive, const char *section)
 {
@@ -166,11 +150,6 @@ run_definitions(const SchemaRestore *restore, File archive, const char *section)
 	List	   *statements = raw_parser(text, RAW_PARSE_DEFAULT);
 	ListCell   *lc;
 
-	/* there is no definition of what every database has: schema public */
-	if (strcmp(section, "pre-data") == 0)
-		foreach(lc, restore->manifest->schemas)
-			if (!creates_schema(statements, lfirst(lc)))
-				run(psprintf("CREATE SCHEMA %s", quote_identifier(lfirst(lc))));
 	foreach(lc, statements)
 	{
 		RawStmt    *raw = lfirst_node(RawStmt, lc);

@@ -247,7 +247,7 @@ SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1;
 RESET ROLE;
 DROP SCHEMA broken CASCADE;
 
--- Schema public is in every database, and no definition makes it.
+-- Schema public, which every database has from its beginning.
 CREATE TABLE public.plain AS SELECT 1 AS n;
 SELECT link.backup_database('files', 'public', schemas => '{public}') > 0 AS made;
 SELECT link.restore_database('files', 'public', 'published') > 0 AS restored;

@@ -164,7 +164,7 @@ sql(q{CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'});
 sql(q{ALTER DATABASE latin SET standard_conforming_strings = off; ALTER DATABASE latin SET DateStyle = 'German'; CREATE ROLE "é"});
 sql(q{CREATE EXTENSION link}, 'latin');
 sql(qq{SELECT link.create_link('files', 'FS', config => '{"root":"$root"}')}, 'latin');
-sql(q{CREATE SCHEMA strings; CREATE TABLE strings.t (a text DEFAULT E'back\\\\slash', "ä" text DEFAULT 'ö', d date DEFAULT '2020-02-03'); INSERT INTO strings.t VALUES (E'\\\\N', 'ü')});
+sql(q{CREATE SCHEMA strings; CREATE TABLE strings.t (a text DEFAULT E'back\\\\slash\\\\', "ä" text DEFAULT 'ö', d date DEFAULT '2020-02-03'); INSERT INTO strings.t VALUES (E'\\\\N', 'ü')});
 sql(q{SELECT link.backup_database('files', 'strings', schemas => '{strings}')});
 sql(q{SELECT link.restore_database('files', 'strings')}, 'latin');
 is(sql(q{SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET DateStyle = ISO; INSERT INTO strings.t DEFAULT VALUES; SELECT * FROM strings.t ORDER BY d NULLS LAST, a}, 'latin'), sql(q{INSERT INTO strings.t DEFAULT VALUES; SELECT * FROM strings.t ORDER BY d NULLS LAST, a}), 'strings are what they were');
