@@ -150,6 +150,16 @@ lost(LinkClient *client)
 LinkClient *
 link_client_open(const char *conninfo)
 {
+	/* whatever the database or the role has */
+	static const char *const settings[] = {
+		"search_path = pg_catalog",
+		"default_transaction_read_only = off",
+		"default_transaction_isolation = 'read committed'",
+		"statement_timeout = 0",
+		"idle_in_transaction_session_timeout = 0",
+		"row_security = off",
+		"lc_monetary = 'C'",
+	};
 	LinkClient *client = palloc0(sizeof(LinkClient));
 	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
 	const char *role = quote_identifier(GetUserNameFromId(GetUserId(), false));
@@ -183,10 +193,8 @@ link_client_open(const char *conninfo)
 	if (PQsetnonblocking(client->connection, 1) != 0)
 		lost(client);
 	link_client_run(client, psprintf("SET ROLE %s", role));
-	link_client_run(client, "SET search_path = pg_catalog");
-	link_client_run(client, "SET statement_timeout = 0");
-	link_client_run(client, "SET row_security = off");
-	link_client_run(client, "SET lc_monetary = 'C'");
+	for (int i = 0; i < lengthof(settings); i++)
+		link_client_run(client, psprintf("SET %s", settings[i]));
 	return client;
 }
 

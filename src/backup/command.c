@@ -11,6 +11,7 @@
 #include "catalog/tables.h"
 #include "miscadmin.h"
 #include "optimizer/cost.h"
+#include "storage/proc.h"
 #include "utils/guc.h"
 
 #include "backup/command.h"
@@ -78,6 +79,9 @@ link_backup_pin_settings(void)
 	};
 	int			level = NewGUCNestLevel();
 
+	if (LockTimeout == 0)
+		(void) set_config_option("lock_timeout", LINK_BACKUP_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	for (int i = 0; i < lengthof(settings); i++)
 		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION,
 								 GUC_ACTION_SAVE, true, 0, false);

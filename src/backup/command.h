@@ -13,6 +13,9 @@
 #include "catalog/links.h"
 #include "provider/provider.h"
 
+/* How long a table is waited for that somebody changes. */
+#define LINK_BACKUP_LOCK_TIMEOUT "30s"
+
 /*
  * 25001 within a transaction block, a subtransaction or a function that has
  * written: another process of the same command would wait for what it has locked.

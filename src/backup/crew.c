@@ -40,6 +40,7 @@ typedef struct TaskResult
 {
 	uint64		rows;
 	uint64		bytes;
+	uint64		text_bytes;
 	uint8		sha256[LINK_DIGEST_LENGTH];
 	bool		changed;
 } TaskResult;
@@ -95,6 +96,7 @@ export_rows(LinkSession *session, const char *path, const char *sql, const char 
 	link_digest_end(digest, result->sha256);
 	result->rows = written->rows;
 	result->bytes = written->bytes;
+	result->text_bytes = written->text_bytes;
 }
 
 /* All of the object, which has to be what it was. */
@@ -239,6 +241,7 @@ take_results(const Shared *shared, List *tasks)
 			continue;
 		task->object->rows = result->rows;
 		task->object->bytes = result->bytes;
+		task->object->text_bytes = result->text_bytes;
 		memcpy(task->object->sha256, result->sha256, LINK_DIGEST_LENGTH);
 	}
 }

@@ -33,8 +33,11 @@
 /* Of which a schema is one each. */
 #define MAX_ARGUMENTS 1024
 
-/* How long pg_dump waits for a table that somebody changes. */
-#define LOCK_TIMEOUT "--lock-wait-timeout=30s"
+/*
+ * How long pg_dump waits for a table.  We have locked them all before, so it waits
+ * for nobody but one who waits for us, and for whom all others wait.
+ */
+#define LOCK_TIMEOUT "--lock-wait-timeout=5s"
 
 typedef struct Program
 {
@@ -194,7 +197,8 @@ link_dump(const LinkDumpArgs *args, void (*take) (void *arg, const char *data, S
 	{
 		add_argument(&program, "--data-only");
 		add_argument(&program, "--blobs");
-		add_argument(&program, "--exclude-table-data=*.*");
+		/* which would be locked, late, for nothing */
+		add_argument(&program, "--exclude-table=*.*");
 	}
 	run_program(&program, -1, take, arg);
 }

@@ -29,14 +29,15 @@
 /* Times that locks are taken until nothing has changed meanwhile. */
 #define LOCK_TRIES 10
 
-/* Of what is no extension's own, or what an extension has registered for pg_dump and comes back with it. */
+/* Of what is no extension's own, or what an extension has registered for pg_dump and comes back with it; links for superusers ($2). */
 #define NOT_OF_EXTENSION \
 	"((e.oid IS NOT NULL AND $1 IS NULL) OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend d " \
 	"WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass " \
 	"AND d.objid OPERATOR(pg_catalog.=) c.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'))"
 #define CONFIG_OF_EXTENSION \
 	"LEFT JOIN (SELECT u.oid, u.condition FROM pg_catalog.pg_extension x, " \
-	"LATERAL ROWS FROM (pg_catalog.unnest(x.extconfig), pg_catalog.unnest(x.extcondition)) AS u(oid, condition)) e " \
+	"LATERAL ROWS FROM (pg_catalog.unnest(x.extconfig), pg_catalog.unnest(x.extcondition)) AS u(oid, condition) " \
+	"WHERE $2 OR x.extname OPERATOR(pg_catalog.<>) 'link') e " \
 	"ON e.oid OPERATOR(pg_catalog.=) c.oid "
 #define OF_USERS \
 	"n.nspname OPERATOR(pg_catalog.!~) '^pg_' AND n.nspname OPERATOR(pg_catalog.<>) 'information_schema' " \
@@ -52,17 +53,18 @@ column(uint64 row, int number)
 static void
 query(const char *sql, List *schemas)
 {
-	Oid			types[] = {NAMEARRAYOID};
+	Oid			types[] = {NAMEARRAYOID, BOOLOID};
 	ArrayBuildState *names = initArrayResult(NAMEOID, CurrentMemoryContext, false);
-	Datum		values[1];
+	Datum		values[2];
 	ListCell   *lc;
 
 	foreach(lc, schemas)
 		names = accumArrayResult(names, DirectFunctionCall1(namein, CStringGetDatum(lfirst(lc))), false, NAMEOID,
 								 CurrentMemoryContext);
 	values[0] = makeArrayResult(names, CurrentMemoryContext);
+	values[1] = BoolGetDatum(superuser());
 
-	if (SPI_execute_with_args(sql, 1, types, values, schemas ? NULL : "n", true, 0) != SPI_OK_SELECT)
+	if (SPI_execute_with_args(sql, 2, types, values, schemas ? NULL : "n ", true, 0) != SPI_OK_SELECT)
 		elog(ERROR, "could not read the catalogs");
 }
 
@@ -80,6 +82,7 @@ make_table(uint64 row)
 	one->has_pages = strcmp(column(row, 7), "heap") == 0;
 	one->table.file = (Oid) strtoul(column(row, 8), NULL, 10);
 	one->persistence = column(row, 9)[0];
+	one->table.root = column(row, 10);
 	return one;
 }
 
@@ -93,7 +96,15 @@ read_tables(List *schemas, MemoryContext context)
 		"FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 "
 		"AND NOT a.attisdropped AND a.attgenerated OPERATOR(pg_catalog.=) ''), ''), "
 		"COALESCE(e.condition, ''), pg_catalog.pg_relation_size(c.oid), m.amname, "
-		"pg_catalog.pg_relation_filenode(c.oid), c.relpersistence "
+		"pg_catalog.pg_relation_filenode(c.oid), c.relpersistence, "
+		/* a hash of what Oids are part of is another one in the restored database: of enums, and what may be made of them */
+		"(SELECT pg_catalog.format('%I.%I', rn.nspname, r.relname) FROM pg_catalog.pg_class r "
+		"JOIN pg_catalog.pg_namespace rn ON rn.oid OPERATOR(pg_catalog.=) r.relnamespace "
+		"WHERE c.relispartition AND r.oid OPERATOR(pg_catalog.=) pg_catalog.pg_partition_root(c.oid) "
+		"AND ($1 IS NULL OR rn.nspname OPERATOR(pg_catalog.=) ANY ($1)) AND EXISTS ("
+		"SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) a JOIN pg_catalog.pg_partitioned_table p ON p.partrelid OPERATOR(pg_catalog.=) a.relid "
+		"JOIN pg_catalog.pg_opclass o ON o.oid OPERATOR(pg_catalog.=) ANY (p.partclass) WHERE p.partstrat OPERATOR(pg_catalog.=) 'h' "
+		"AND o.opcintype OPERATOR(pg_catalog.=) ANY ('{anyenum,anyarray,record,anyrange,anymultirange,oid}'::pg_catalog.regtype[]))) "
 		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
 		"LEFT JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam " CONFIG_OF_EXTENSION
 		"WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND c.relpersistence OPERATOR(pg_catalog.<>) 't' AND " OF_USERS
@@ -112,6 +123,21 @@ read_tables(List *schemas, MemoryContext context)
 	SPI_finish();
 	link_fingerprint_tables(tables);
 	return tables;
+}
+
+/* Tables that have rows by their partitions alone: pg_dump locks them too. */
+static void
+lock_parents(List *schemas)
+{
+	static const char sql[] =
+		"SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
+		CONFIG_OF_EXTENSION "WHERE c.relkind OPERATOR(pg_catalog.=) 'p' AND " OF_USERS "AND " NOT_OF_EXTENSION " ORDER BY c.oid";
+
+	SPI_connect();
+	query(sql, schemas);
+	for (uint64 i = 0; i < SPI_processed; i++)
+		LockRelationOid((Oid) strtoul(column(i, 1), NULL, 10), AccessShareLock);
+	SPI_finish();
 }
 
 static bool
@@ -184,6 +210,7 @@ link_inventory_tables(List *schemas, XLogRecPtr *baseline)
 
 		foreach(lc, tables)
 			LockRelationOid(((LinkInventoryTable *) lfirst(lc))->table.oid, AccessShareLock);
+		lock_parents(schemas);
 		PopActiveSnapshot();
 		*baseline = GetXLogInsertRecPtr();
 		foreach(lc, tables)
@@ -283,6 +310,32 @@ text_member(HeapTuple tuple, TupleDesc desc, const char *name)
 	return number > 0 ? SPI_getvalue(tuple, desc, number) : NULL;
 }
 
+/* Lists of texts, of a query about this database. */
+static List *
+rows_of(const char *sql)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	List	   *rows = NIL;
+
+	SPI_connect();
+	if (SPI_execute(sql, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not read the catalogs");
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		MemoryContext spi = MemoryContextSwitchTo(caller);
+		List	   *row = NIL;
+
+		for (int n = 1; n <= SPI_tuptable->tupdesc->natts; n++)
+			row = lappend(row, column(i, n));
+		rows = lappend(rows, row);
+		MemoryContextSwitchTo(spi);
+	}
+	SPI_finish();
+	return rows;
+}
+
+#define THIS_DATABASE "d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"
+
 /* The columns of pg_database are others in each version: take those that there are. */
 void
 link_inventory_database(LinkBackupDatabase *database)
@@ -293,7 +346,9 @@ link_inventory_database(LinkBackupDatabase *database)
 	MemoryContext spi;
 
 	SPI_connect();
-	if (SPI_execute("SELECT * FROM pg_catalog.pg_database WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()",
+	if (SPI_execute("SELECT d.*, t.spcname, pg_catalog.shobj_description(d.oid, 'pg_database') AS comment, "
+					"d.datacl IS NOT NULL AS has_grants FROM pg_catalog.pg_database d "
+					"JOIN pg_catalog.pg_tablespace t ON t.oid OPERATOR(pg_catalog.=) d.dattablespace WHERE " THIS_DATABASE,
 					true, 1) != SPI_OK_SELECT || SPI_processed != 1)
 		elog(ERROR, "could not read the catalogs");
 	tuple = SPI_tuptable->vals[0];
@@ -309,6 +364,23 @@ link_inventory_database(LinkBackupDatabase *database)
 	if (database->locale == NULL)
 		database->locale = text_member(tuple, desc, "daticulocale");
 	database->icu_rules = text_member(tuple, desc, "daticurules");
+	database->tablespace = text_member(tuple, desc, "spcname");
+	database->connection_limit = strtoi64(text_member(tuple, desc, "datconnlimit"), NULL, 10);
+	database->is_template = text_member(tuple, desc, "datistemplate")[0] == 't';
+	database->comment = text_member(tuple, desc, "comment");
+	database->has_grants = text_member(tuple, desc, "has_grants")[0] == 't';
 	MemoryContextSwitchTo(spi);
 	SPI_finish();
+	database->settings =
+		rows_of("SELECT COALESCE(r.rolname, ''), pg_catalog.split_part(u.setting, '=', 1), "
+				"pg_catalog.substr(u.setting, pg_catalog.strpos(u.setting, '=') OPERATOR(pg_catalog.+) 1) "
+				"FROM pg_catalog.pg_database d JOIN pg_catalog.pg_db_role_setting s ON s.setdatabase OPERATOR(pg_catalog.=) d.oid "
+				"LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) s.setrole, "
+				"LATERAL pg_catalog.unnest(s.setconfig) WITH ORDINALITY AS u(setting, n) WHERE " THIS_DATABASE " ORDER BY 1, u.n");
+	/* the owner's first: others grant by them */
+	database->grants =
+		rows_of("SELECT pg_catalog.pg_get_userbyid(a.grantor), CASE a.grantee WHEN 0 THEN '' ELSE pg_catalog.pg_get_userbyid(a.grantee) END, "
+				"a.privilege_type, a.is_grantable FROM pg_catalog.pg_database d, "
+				"LATERAL pg_catalog.aclexplode(d.datacl) WITH ORDINALITY AS a(grantor, grantee, privilege_type, is_grantable, n) "
+				"WHERE " THIS_DATABASE " ORDER BY a.grantor OPERATOR(pg_catalog.<>) d.datdba, a.n");
 }

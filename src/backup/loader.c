@@ -4,7 +4,7 @@
  *	  Several sessions that fill a database that is being restored.
  *
  * Each session is a connection of ours (client.h), and calls a procedure of this
- * library there, which it makes for itself in pg_temp: the extension need not be
+ * library there, which it has made for itself in pg_temp: the extension need not be
  * in the database.  The procedure takes tasks that nobody has, and commits now and
  * then, so that no transaction locks too many tables.
  *
@@ -47,6 +47,7 @@ typedef struct Shared
 	pg_atomic_uint32 next;		/* task */
 	pg_atomic_uint32 failed;	/* somebody has */
 	dsm_handle	progress;
+	int			encoding;		/* of all texts: the two databases may differ */
 	int			ntasks;
 	uint32		tasks;			/* where they are, from the beginning of this, as all below */
 	int64		link_id;
@@ -67,6 +68,7 @@ typedef struct Task
 	int			number;
 	bool		whole;
 	uint64		bytes;
+	uint64		text_bytes;
 	uint8		sha256[LINK_DIGEST_LENGTH];
 } Task;
 
@@ -110,6 +112,7 @@ put_tasks(StringInfo to, List *tasks)
 		{
 			packed.path = put_text(to, task->path);
 			packed.bytes = task->object->bytes;
+			packed.text_bytes = task->object->text_bytes;
 			memcpy(packed.sha256, task->object->sha256, LINK_DIGEST_LENGTH);
 		}
 		packed.number = task->number;
@@ -127,6 +130,7 @@ pack(const LinkRow *row, List *tasks)
 
 	initStringInfo(&all);
 	put(&all, &shared, sizeof(shared));
+	shared.encoding = GetDatabaseEncoding();
 	shared.ntasks = list_length(tasks);
 	shared.tasks = put(&all, none, sizeof(Task) * list_length(tasks));
 	shared.progress = link_backup_progress_handle();
@@ -144,6 +148,14 @@ pack(const LinkRow *row, List *tasks)
 	return all;
 }
 
+static char *
+text_at(const Shared *shared, uint32 at)
+{
+	const char *text = (const char *) shared + at;
+
+	return pg_any_to_server(text, strlen(text), shared->encoding);
+}
+
 static LinkRow *
 unpack_row(Shared *shared)
 {
@@ -153,11 +165,11 @@ unpack_row(Shared *shared)
 	row->id = shared->link_id;
 	row->version = shared->link_version;
 	row->owner = shared->link_owner;
-	row->namespace = base + shared->namespace;
-	row->name = base + shared->name;
-	row->type = base + shared->type;
+	row->namespace = text_at(shared, shared->namespace);
+	row->name = text_at(shared, shared->name);
+	row->type = text_at(shared, shared->type);
 	row->provider = link_provider_find(row->type);
-	row->config = base + shared->config;
+	row->config = text_at(shared, shared->config);
 	if (shared->credentials)
 		row->credentials = (bytea *) (base + shared->credentials);
 	return row;
@@ -197,14 +209,14 @@ link_load_target(const char *name)
 }
 
 static void
-load(LinkSession *session, const char *base, const Task *task)
+load(LinkSession *session, const Shared *shared, const Task *task, char *path)
 {
-	const char *name = base + task->table;
+	const char *name = text_at(shared, task->table);
 	Oid			table = link_load_target(name);
-	LinkObject	object = {.path = unconstify(char *, base + task->path),.size = (int64) task->bytes,.sha256 = task->sha256};
-	LinkListed	listed = {.path = object.path,.target = table};
+	LinkObject	object = {.path = path,.size = (int64) task->bytes,.sha256 = task->sha256,.text_bytes = task->text_bytes};
+	LinkListed	listed = {.path = path,.target = table};
 
-	listed.columns = link_load_columns(base + task->columns);
+	listed.columns = link_load_columns(text_at(shared, task->columns));
 	listed.options = list_make2(makeDefElem("format", (Node *) makeString("text"), -1),
 								makeDefElem("encoding", (Node *) makeString(pstrdup(GetDatabaseEncodingName())), -1));
 	/* nobody else sees the table, and it is new: nothing of it has to be logged or looked at again */
@@ -224,18 +236,19 @@ context_of_task(void *arg)
 }
 
 static void
-do_task(LinkSession *session, const char *base, const Task *task)
+do_task(LinkSession *session, const Shared *shared, const Task *task)
 {
-	ErrorContextCallback callback = {error_context_stack, context_of_task, unconstify(char *, base + task->path)};
+	ErrorContextCallback callback = {error_context_stack, context_of_task};
 
 	if (task->path == 0)
 	{
-		link_analyze(table_named(base + task->table));
+		link_analyze(table_named(text_at(shared, task->table)));
 		return;
 	}
+	callback.arg = text_at(shared, task->path);
 	error_context_stack = &callback;
 	link_backup_progress_table(task->number);
-	load(session, base, task);
+	load(session, shared, task, callback.arg);
 	link_backup_progress_part();
 	link_backup_progress_table(-1);
 	error_context_stack = callback.previous;
@@ -247,8 +260,7 @@ take_tasks(Shared *shared)
 	MemoryContext context = AllocSetContextCreate(PortalContext, "link restore task", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext session_context = AllocSetContextCreate(PortalContext, "link restore", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(session_context);
-	const char *base = (const char *) shared;
-	const Task *tasks = (const Task *) (base + shared->tasks);
+	const Task *tasks = (const Task *) ((const char *) shared + shared->tasks);
 	LinkSession *session = link_open_elsewhere(unpack_row(shared));
 	int			done = 0;
 	uint32		n;
@@ -258,7 +270,7 @@ take_tasks(Shared *shared)
 	{
 		CHECK_FOR_INTERRUPTS();
 		MemoryContextSwitchTo(context);
-		do_task(session, base, &tasks[n]);
+		do_task(session, shared, &tasks[n]);
 		if (++done % TABLES_AT_ONCE == 0)
 			SPI_commit();
 		MemoryContextSwitchTo(session_context);
@@ -268,7 +280,7 @@ take_tasks(Shared *shared)
 	link_close(session);
 }
 
-/* CALL pg_temp.link_load_tasks(handle): made and called by link_load_tasks() alone. */
+/* CALL pg_temp.link_load_tasks(handle): made and called by sessions of a loader alone. */
 Datum
 link_load_tasks_here(PG_FUNCTION_ARGS)
 {
@@ -309,27 +321,48 @@ link_load_tasks_here(PG_FUNCTION_ARGS)
  * In the session that restores.
  */
 
+struct LinkLoader
+{
+	const LinkRow *row;
+	List	   *clients;		/* LinkClient * */
+};
+
 static LinkClient *
-begin_session(const char *database, dsm_handle handle)
+begin_session(const char *database)
 {
 	LinkClient *client = link_client_open(link_client_conninfo(database));
 
 	link_client_run(client, "SET check_function_bodies = off");
 	link_client_run(client, "SET session_replication_role = origin");
+	link_client_run(client, "SET idle_session_timeout = 0");
+	/* what a backup sets for what it writes */
+	link_client_run(client, "SET datestyle = 'ISO'");
+	link_client_run(client, "SET intervalstyle = 'postgres'");
+	link_client_run(client, "SET xmloption = 'content'");
+	link_client_run(client, "SET array_nulls = on");
 	link_client_run(client, "CREATE PROCEDURE pg_temp.link_load_tasks(pg_catalog.int8) LANGUAGE C "
 					"AS '$libdir/link', 'link_load_tasks_here'");
-	link_client_send(client, psprintf("CALL pg_temp.link_load_tasks(" UINT64_FORMAT ")", (uint64) handle));
 	return client;
 }
 
-void
-link_load_tasks(const LinkRow *row, const char *database, List *tasks, int sessions)
+LinkLoader *
+link_loader_begin(const LinkRow *row, const char *database, int sessions)
 {
-	StringInfoData packed = pack(row, tasks);
+	LinkLoader *loader = palloc0(sizeof(LinkLoader));
+
+	loader->row = row;
+	for (int i = 0; i < sessions; i++)
+		loader->clients = lappend(loader->clients, begin_session(database));
+	return loader;
+}
+
+void
+link_loader_run(LinkLoader *loader, List *tasks)
+{
+	StringInfoData packed = pack(loader->row, tasks);
 	dsm_segment *segment;
 	Shared	   *shared;
-	List	   *clients = NIL;
-	ListCell   *lc;
+	int			sessions = Min(list_length(loader->clients), list_length(tasks));
 
 	if (tasks == NIL)
 		return;
@@ -338,12 +371,20 @@ link_load_tasks(const LinkRow *row, const char *database, List *tasks, int sessi
 	memcpy(shared, packed.data, packed.len);
 	pg_atomic_init_u32(&shared->next, 0);
 	pg_atomic_init_u32(&shared->failed, 0);
-	for (int i = 0; i < Min(sessions, list_length(tasks)); i++)
-		clients = lappend(clients, begin_session(database, dsm_segment_handle(segment)));
+	for (int i = 0; i < sessions; i++)
+		link_client_send(list_nth(loader->clients, i),
+						 psprintf("CALL pg_temp.link_load_tasks(" UINT64_FORMAT ")", (uint64) dsm_segment_handle(segment)));
 	/* who has failed has the others end soon */
-	foreach(lc, clients)
-		link_client_await(lfirst(lc));
-	foreach(lc, clients)
-		link_client_close(lfirst(lc));
+	for (int i = 0; i < sessions; i++)
+		link_client_await(list_nth(loader->clients, i));
 	dsm_detach(segment);
+}
+
+void
+link_loader_end(LinkLoader *loader)
+{
+	ListCell   *lc;
+
+	foreach(lc, loader->clients)
+		link_client_close(lfirst(lc));
 }

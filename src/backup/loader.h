@@ -29,11 +29,18 @@ typedef struct LinkLoadTask
 	bool		whole;			/* these are all of its rows */
 } LinkLoadTask;
 
+typedef struct LinkLoader LinkLoader;
+
 /*
- * Do the tasks, which are LinkLoadTask *, in any order, by so many sessions of
- * the database; rights on the link were checked.  The first error ends all.
+ * So many sessions of the database; rights on the link were checked.  They have to
+ * begin before the event triggers of the backup are there, which would fire for
+ * what they make for themselves.  Belongs to the current memory context.
  */
-extern void link_load_tasks(const LinkRow *row, const char *database, List *tasks, int sessions);
+extern LinkLoader *link_loader_begin(const LinkRow *row, const char *database, int sessions);
+
+/* Do the tasks, which are LinkLoadTask *, in any order.  The first error ends all. */
+extern void link_loader_run(LinkLoader *loader, List *tasks);
+extern void link_loader_end(LinkLoader *loader);
 
 /* Of a table of a manifest: its Oid here, 42P01 if there is none; names of its columns, char *. */
 extern Oid	link_load_target(const char *name);

@@ -109,6 +109,30 @@ append_texts(StringInfo json, const char *name, List *values)
 	appendStringInfoChar(json, ']');
 }
 
+/* Rows of texts. */
+static void
+append_rows(StringInfo json, const char *name, List *rows)
+{
+	ListCell   *lc;
+	ListCell   *column;
+
+	appendStringInfo(json, ", \"%s\": [", name);
+	foreach(lc, rows)
+	{
+		List	   *row = lfirst(lc);
+
+		appendStringInfoString(json, lc == list_head(rows) ? "[" : ", [");
+		foreach(column, row)
+		{
+			if (column != list_head(row))
+				appendStringInfoString(json, ", ");
+			escape_json(json, lfirst(column));
+		}
+		appendStringInfoChar(json, ']');
+	}
+	appendStringInfoChar(json, ']');
+}
+
 static void
 append_number(StringInfo json, const char *name, int64 value)
 {
@@ -127,6 +151,7 @@ append_object(StringInfo json, const LinkBackupObject *object)
 	appendStringInfoChar(json, '{');
 	append_text(json, "path", object->path);
 	append_number(json, "bytes", (int64) object->bytes);
+	append_number(json, "text_bytes", (int64) object->text_bytes);
 	append_number(json, "rows", (int64) object->rows);
 	append_text(json, "sha256", link_digest_text(object->sha256));
 	appendStringInfoChar(json, '}');
@@ -140,6 +165,7 @@ append_table(StringInfo json, const LinkBackupTable *table)
 	appendStringInfoChar(json, '{');
 	append_text(json, "name", table->name);
 	append_text(json, "columns", table->columns);
+	append_text(json, "root", table->root);
 	append_number(json, "oid", table->oid);
 	append_number(json, "file", table->file);
 	append_number(json, "blocks", table->blocks);
@@ -167,6 +193,13 @@ append_database(StringInfo json, const LinkBackupDatabase *database)
 	append_text(json, "provider", database->provider);
 	append_text(json, "locale", database->locale);
 	append_text(json, "icu_rules", database->icu_rules);
+	append_text(json, "tablespace", database->tablespace);
+	append_number(json, "connection_limit", database->connection_limit);
+	append_bool(json, "is_template", database->is_template);
+	append_text(json, "comment", database->comment);
+	append_rows(json, "settings", database->settings);
+	append_bool(json, "has_grants", database->has_grants);
+	append_rows(json, "grants", database->grants);
 	appendStringInfoChar(json, '}');
 }
 
@@ -240,29 +273,40 @@ write_object(LinkSession *session, const char *path, const char *text)
 	PG_END_TRY();
 }
 
+static char *
+sentinel_text(int64 id, const char *manifest, const LinkKey *key)
+{
+	StringInfoData sentinel;
+	uint8		sha256[LINK_DIGEST_LENGTH];
+	uint8		hmac[LINK_DIGEST_LENGTH];
+
+	link_digest(manifest, strlen(manifest), sha256);
+	authenticate(key, manifest, hmac);
+	initStringInfo(&sentinel);
+	appendStringInfoChar(&sentinel, '{');
+	append_number(&sentinel, "link_backup", FORMAT);
+	append_number(&sentinel, "id", id);
+	append_text(&sentinel, "manifest_sha256", link_digest_text(sha256));
+	append_text(&sentinel, "key_id", key->id);
+	append_text(&sentinel, "hmac_sha256", link_digest_text(hmac));
+	appendStringInfoString(&sentinel, "}\n");
+	return sentinel.data;
+}
+
 char *
 link_manifest_write(LinkSession *session, const char *path, const LinkManifest *manifest)
 {
 	char	   *text = manifest_text(manifest);
-	StringInfoData sentinel;
-	LinkKey		key;
+	char	   *sentinel;
 	uint8		sha256[LINK_DIGEST_LENGTH];
-	uint8		hmac[LINK_DIGEST_LENGTH];
+	LinkKey		key;
 
 	link_keyring_current(&key, link_nothing_sealed);
-	authenticate(&key, text, hmac);
+	sentinel = sentinel_text(manifest->id, text, &key);
 	OPENSSL_cleanse(key.key, sizeof(key.key));
-	link_digest(text, strlen(text), sha256);
-	initStringInfo(&sentinel);
-	appendStringInfoChar(&sentinel, '{');
-	append_number(&sentinel, "link_backup", FORMAT);
-	append_number(&sentinel, "id", manifest->id);
-	append_text(&sentinel, "manifest_sha256", link_digest_text(sha256));
-	append_text(&sentinel, "key_id", key.id);
-	append_text(&sentinel, "hmac_sha256", link_digest_text(hmac));
-	appendStringInfoString(&sentinel, "}\n");
 	write_object(session, link_backup_id_path(path, manifest->id, LINK_MANIFEST_OBJECT), text);
-	write_object(session, link_backup_id_path(path, manifest->id, LINK_SENTINEL_OBJECT), sentinel.data);
+	write_object(session, link_backup_id_path(path, manifest->id, LINK_SENTINEL_OBJECT), sentinel);
+	link_digest(text, strlen(text), sha256);
 	return link_digest_text(sha256);
 }
 
@@ -305,9 +349,8 @@ get_text(const Reader *reader, const char *name, bool may_be_null)
 }
 
 static List *
-get_texts(const Reader *reader, const char *name)
+texts_of(const Reader *reader, const char *name, struct json_object *values)
 {
-	struct json_object *values = member(reader, name, json_type_array, false);
 	List	   *texts = NIL;
 
 	for (size_t i = 0; i < json_object_array_length(values); i++)
@@ -320,6 +363,29 @@ get_texts(const Reader *reader, const char *name)
 												json_object_get_string_len(value), PG_UTF8));
 	}
 	return texts;
+}
+
+static List *
+get_texts(const Reader *reader, const char *name)
+{
+	return texts_of(reader, name, member(reader, name, json_type_array, false));
+}
+
+static List *
+get_rows(const Reader *reader, const char *name, int columns)
+{
+	struct json_object *values = member(reader, name, json_type_array, false);
+	List	   *rows = NIL;
+
+	for (size_t i = 0; i < json_object_array_length(values); i++)
+	{
+		struct json_object *value = json_object_array_get_idx(values, i);
+
+		if (!json_object_is_type(value, json_type_array) || json_object_array_length(value) != columns)
+			damaged(reader->what, psprintf("Member \"%s\" is of another type.", name));
+		rows = lappend(rows, texts_of(reader, name, value));
+	}
+	return rows;
 }
 
 static int64
@@ -349,7 +415,7 @@ check_path(const Reader *reader, const char *path)
 	const char *rest = path + digits;
 
 	if (digits == 0 || (strncmp(rest, "/data/", 6) != 0 && strncmp(rest, "/schema/", 8) != 0) ||
-		strchr(strchr(rest + 1, '/') + 1, '/') != NULL || !link_path_usable(path))
+		strchr(strchr(rest + 1, '/') + 1, '/') != NULL || !link_path_usable(path) || link_path_is_glob(path))
 		damaged(reader->what, "It names an object outside of the backups.");
 }
 
@@ -359,6 +425,7 @@ get_object(const Reader *reader, LinkBackupObject *object)
 	object->path = get_text(reader, "path", false);
 	check_path(reader, object->path);
 	object->bytes = (uint64) get_number(reader, "bytes");
+	object->text_bytes = (uint64) get_number(reader, "text_bytes");
 	object->rows = (uint64) get_number(reader, "rows");
 	get_digest(reader, "sha256", object->sha256);
 }
@@ -381,6 +448,7 @@ get_table(const Reader *reader)
 
 	table->name = get_text(reader, "name", false);
 	table->columns = get_text(reader, "columns", false);
+	table->root = get_text(reader, "root", true);
 	table->oid = (Oid) get_number(reader, "oid");
 	table->file = (Oid) get_number(reader, "file");
 	table->blocks = (BlockNumber) get_number(reader, "blocks");
@@ -410,6 +478,13 @@ get_database(const Reader *reader, LinkBackupDatabase *database)
 	database->provider = get_text(&of, "provider", false);
 	database->locale = get_text(&of, "locale", true);
 	database->icu_rules = get_text(&of, "icu_rules", true);
+	database->tablespace = get_text(&of, "tablespace", false);
+	database->connection_limit = get_number(&of, "connection_limit");
+	database->is_template = get_bool(&of, "is_template");
+	database->comment = get_text(&of, "comment", true);
+	database->settings = get_rows(&of, "settings", 3);
+	database->has_grants = get_bool(&of, "has_grants");
+	database->grants = get_rows(&of, "grants", 4);
 }
 
 static void
@@ -446,6 +521,8 @@ check_ids(const Reader *reader, const LinkManifest *manifest)
 {
 	ListCell   *lc;
 
+	if (manifest->base < 0 || manifest->base >= manifest->id)
+		damaged(reader->what, "It builds on a backup that cannot be its base.");
 	foreach(lc, link_manifest_objects(manifest))
 	{
 		int64		id = link_backup_of(lfirst(lc));
@@ -519,26 +596,39 @@ read_object(LinkSession *session, const char *path)
 	return text.data;
 }
 
+/*
+ * The sentinel is what we would write of this manifest, to the byte; otherwise one
+ * of them was changed, and it is not the manifest if one of its sums is there.
+ */
 static void
-verify(const char *path, const char *text, const Reader *sentinel)
+verify(int64 id, const Reader *sentinel, const char *found, const char *manifest_path, const char *manifest)
 {
-	uint8		wanted[LINK_DIGEST_LENGTH];
-	uint8		found[LINK_DIGEST_LENGTH];
+	uint8		wanted_sha256[LINK_DIGEST_LENGTH];
+	uint8		wanted_hmac[LINK_DIGEST_LENGTH];
+	uint8		sha256[LINK_DIGEST_LENGTH];
+	uint8		hmac[LINK_DIGEST_LENGTH];
 	char	   *key_id = get_text(sentinel, "key_id", false);
+	char	   *expected;
 	LinkKey		key;
 
-	get_digest(sentinel, "hmac_sha256", wanted);
+	get_digest(sentinel, "manifest_sha256", wanted_sha256);
+	get_digest(sentinel, "hmac_sha256", wanted_hmac);
 	if (!link_key_id_usable(key_id, strlen(key_id)))
 		damaged(sentinel->what, "Member \"key_id\" names no key.");
 	if (!link_keyring_find(key_id, &key))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("the backup was written under key \"%s\", which is not in the key ring", key_id),
+				 errdetail("Backup object \"%s\" says so.", sentinel->what),
 				 errhint("A backup is restored by a server that has the key ring of the one that wrote it.")));
-	authenticate(&key, text, found);
+	expected = sentinel_text(id, manifest, &key);
+	authenticate(&key, manifest, hmac);
 	OPENSSL_cleanse(key.key, sizeof(key.key));
-	if (!link_digest_equal(wanted, found))
-		damaged(path, "It is not what the server that has the key has written.");
+	if (strlen(found) == strlen(expected) && CRYPTO_memcmp(found, expected, strlen(expected)) == 0)
+		return;
+	link_digest(manifest, strlen(manifest), sha256);
+	damaged(link_digest_equal(sha256, wanted_sha256) || link_digest_equal(hmac, wanted_hmac) ? sentinel->what : manifest_path,
+			"It is not what the server that has the key has written.");
 }
 
 LinkManifest *
@@ -549,23 +639,25 @@ link_manifest_read(LinkSession *session, const char *path, int64 id)
 	LinkObject	object = {0};
 	LinkManifest *manifest;
 	Reader		sentinel;
+	char	   *found;
 	char	   *text;
 
 	if (!link_stat(session, sentinel_path, &object))
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_NO_OBJECT),
-				 errmsg("there is no whole backup " INT64_FORMAT " at \"%s\" of link %s", id, path, session->link_name)));
-	text = read_object(session, sentinel_path);
+				 errmsg("there is no whole backup " INT64_FORMAT " at \"%s\" of link %s", id, path, session->link_name),
+				 errdetail("There is no object \"%s\".", sentinel_path)));
+	found = read_object(session, sentinel_path);
 	sentinel.what = sentinel_path;
-	sentinel.json = link_json_parse_own(sentinel_path, text, strlen(text));
+	sentinel.json = link_json_parse_own(sentinel_path, found, strlen(found));
 	if (get_number(&sentinel, "link_backup") != FORMAT)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_UNSUPPORTED),
-				 errmsg("backup " INT64_FORMAT " is of a format that this version does not know", id)));
+				 errmsg("backup object \"%s\" is of a format that this version does not know", sentinel_path)));
 	text = read_object(session, manifest_path);
-	verify(manifest_path, text, &sentinel);
+	verify(id, &sentinel, found, manifest_path, text);
 	manifest = manifest_from_text(manifest_path, text);
-	if (manifest->id != id || get_number(&sentinel, "id") != id)
+	if (manifest->id != id)
 		damaged(manifest_path, "It is that of another backup.");
 	return manifest;
 }

@@ -40,6 +40,7 @@ typedef struct LinkBackupObject
 {
 	char	   *path;
 	uint64		bytes;			/* as stored */
+	uint64		text_bytes;		/* of rows, before they were compressed */
 	uint64		rows;
 	uint8		sha256[LINK_DIGEST_LENGTH];
 } LinkBackupObject;
@@ -49,6 +50,7 @@ typedef struct LinkBackupTable
 {
 	char	   *name;			/* qualified, quoted */
 	char	   *columns;		/* "(a, b)" quoted, as COPY takes it; "" for none */
+	char	   *root;			/* rows may belong to other partitions when restored: load them through this; or NULL */
 	Oid			oid;			/* what it was, for a differential backup: */
 	Oid			file;			/* relfilenode */
 	BlockNumber blocks;
@@ -75,6 +77,13 @@ typedef struct LinkBackupDatabase
 	char	   *provider;		/* "c", "i", "b" */
 	char	   *locale;			/* of providers other than libc */
 	char	   *icu_rules;
+	char	   *tablespace;
+	int64		connection_limit;
+	bool		is_template;
+	char	   *comment;		/* NULL: none */
+	List	   *settings;		/* of ALTER DATABASE, ALTER ROLE: lists of role or "", parameter, value */
+	bool		has_grants;		/* others than those that every database has: */
+	List	   *grants;			/* lists of grantor, grantee or "" for PUBLIC, privilege, "t" with grant option */
 } LinkBackupDatabase;
 
 typedef struct LinkManifest

@@ -3,11 +3,6 @@
  * restore.c
  *	  RESTORE: a database, or schemas (schemas.h), from a backup of a link.
  *
- * It is made under a name of its own, "link_restore_<number>", filled, and renamed
- * at last: so nothing half-made ever has the name that was asked for.  Whoever
- * restores holds a lock of that number; a database of such a name whose lock is
- * free was left by a server that went down, and is dropped by the next one.
- *
  * All of it is done by other sessions of this server (client.h), as superuser
  * (SECURITY 29); this one reads the link.
  *
@@ -28,6 +23,7 @@
 #include "backup/backup.h"
 #include "backup/client.h"
 #include "backup/command.h"
+#include "backup/database.h"
 #include "backup/dump.h"
 #include "backup/loader.h"
 #include "backup/manifest.h"
@@ -37,11 +33,6 @@
 #include "catalog/use.h"
 #include "errors.h"
 #include "transfer/source.h"
-
-#define TEMPORARY_PREFIX "link_restore_"
-
-/* Class of our locks; see process.c for the others. */
-#define RESTORE_SUBID 32763
 
 /* Bytes that are read at a time. */
 #define COPY_BYTES (256 * 1024)
@@ -58,108 +49,8 @@ typedef struct Restore
 } Restore;
 
 /*
- * Names.
+ * Its contents.
  */
-
-static bool
-lock_number(uint32 number)
-{
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, InvalidOid, number, 0, RESTORE_SUBID);
-	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
-}
-
-static char *
-new_temporary_name(void)
-{
-	uint32		number;
-
-	do
-	{
-		if (!pg_strong_random(&number, sizeof(number)))
-			elog(ERROR, "could not generate a random number");
-	} while (OidIsValid(get_database_oid(psprintf(TEMPORARY_PREFIX "%u", number), true)) || !lock_number(number));
-	return psprintf(TEMPORARY_PREFIX "%u", number);
-}
-
-static void
-drop_database(LinkClient *client, const char *name)
-{
-	link_client_run(client, psprintf("DROP DATABASE IF EXISTS %s WITH (FORCE)", quote_identifier(name)));
-}
-
-/* Those of a server that went down. */
-static void
-drop_leftovers(LinkClient *client)
-{
-	MemoryContext caller = CurrentMemoryContext;
-	List	   *names = NIL;
-	ListCell   *lc;
-
-	SPI_connect();
-	if (SPI_execute("SELECT d.datname FROM pg_catalog.pg_database d "
-					"WHERE d.datname OPERATOR(pg_catalog.~) '^" TEMPORARY_PREFIX "[0-9]+$'", true, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not read the catalogs");
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		MemoryContext spi = MemoryContextSwitchTo(caller);
-
-		names = lappend(names, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1));
-		MemoryContextSwitchTo(spi);
-	}
-	SPI_finish();
-	foreach(lc, names)
-	{
-		const char *name = lfirst(lc);
-
-		if (lock_number((uint32) strtoul(name + strlen(TEMPORARY_PREFIX), NULL, 10)))
-			drop_database(client, name);
-	}
-}
-
-/*
- * The database.
- */
-
-static void
-append_option(StringInfo sql, const char *name, const char *value)
-{
-	if (value)
-		appendStringInfo(sql, " %s %s", name, quote_literal_cstr(value));
-}
-
-static void
-create_database(Restore *restore)
-{
-	const LinkBackupDatabase *database = &restore->manifest->database;
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "CREATE DATABASE %s TEMPLATE template0", restore->temporary);
-	append_option(&sql, "ENCODING", database->encoding);
-	append_option(&sql, "LC_COLLATE", database->collate);
-	append_option(&sql, "LC_CTYPE", database->ctype);
-	if (database->provider[0] == 'i')
-	{
-		appendStringInfoString(&sql, " LOCALE_PROVIDER icu");
-		append_option(&sql, "ICU_LOCALE", database->locale);
-		append_option(&sql, "ICU_RULES", database->icu_rules);
-	}
-	else if (database->provider[0] == 'b')
-	{
-		appendStringInfoString(&sql, " LOCALE_PROVIDER builtin");
-		append_option(&sql, "BUILTIN_LOCALE", database->locale);
-	}
-	else
-		appendStringInfoString(&sql, " LOCALE_PROVIDER libc");
-	if (OidIsValid(get_role_oid(database->owner, true)))
-		appendStringInfo(&sql, " OWNER %s", quote_identifier(database->owner));
-	else
-		ereport(WARNING,
-				(errmsg("role \"%s\" does not exist: the database will be owned by the current user", database->owner)));
-	link_client_run(restore->client, sql.data);
-}
 
 /* Verified before anything is made of it. */
 File
@@ -209,7 +100,7 @@ by_size(const ListCell *a, const ListCell *b)
 
 /* The largest first, so that no session comes to it when all others have ended. */
 static void
-load_tables(Restore *restore)
+load_tables(Restore *restore, LinkLoader *loader)
 {
 	List	   *tasks = NIL;
 	ListCell   *lc;
@@ -223,27 +114,32 @@ load_tables(Restore *restore)
 		{
 			LinkLoadTask *task = palloc0(sizeof(LinkLoadTask));
 
-			task->table = table->name;
+			task->table = table->root ? table->root : table->name;
 			task->number = foreach_current_index(lc);
 			task->columns = table->columns;
 			task->object = lfirst(part);
 			task->path = link_backup_path(restore->path, task->object->path);
-			task->whole = list_length(table->parts) == 1;
+			task->whole = list_length(table->parts) == 1 && table->root == NULL;
 			tasks = lappend(tasks, task);
 		}
 	}
 	list_sort(tasks, by_size);
-	link_load_tasks(restore->row, restore->temporary, tasks, restore->processes);
+	link_loader_run(loader, tasks);
 }
 
+/* Not what foreign tables inherit from: their servers have no part in a restore. */
 static void
-analyze_tables(Restore *restore, LinkClient *client)
+analyze_tables(LinkLoader *loader, LinkClient *client)
 {
-	List	   *tables = link_client_texts(client,
-										   "SELECT c.oid::pg_catalog.regclass FROM pg_catalog.pg_class c "
-										   "WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND "
-										   "c.relnamespace NOT IN ('pg_catalog'::pg_catalog.regnamespace, 'information_schema'::pg_catalog.regnamespace) "
-										   "ORDER BY c.relpages DESC");
+	List	   *tables =
+		link_client_texts(client,
+						  "WITH RECURSIVE foreign_below(oid) AS (SELECT i.inhparent FROM pg_catalog.pg_inherits i "
+						  "JOIN pg_catalog.pg_class f ON f.oid = i.inhrelid WHERE f.relkind = 'f' "
+						  "UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN foreign_below b ON b.oid = i.inhrelid) "
+						  "SELECT c.oid::pg_catalog.regclass FROM pg_catalog.pg_class c "
+						  "WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND "
+						  "c.relnamespace NOT IN ('pg_catalog'::pg_catalog.regnamespace, 'information_schema'::pg_catalog.regnamespace) "
+						  "AND c.oid NOT IN (SELECT oid FROM foreign_below) ORDER BY c.relpages DESC");
 	List	   *tasks = NIL;
 	ListCell   *lc;
 
@@ -255,7 +151,7 @@ analyze_tables(Restore *restore, LinkClient *client)
 		task->columns = "";
 		tasks = lappend(tasks, task);
 	}
-	link_load_tasks(restore->row, restore->temporary, tasks, restore->processes);
+	link_loader_run(loader, tasks);
 }
 
 static void
@@ -278,11 +174,14 @@ fill_database(Restore *restore)
 {
 	const LinkManifest *manifest = restore->manifest;
 	File		definitions = link_restore_fetch(restore->session, restore->path, &manifest->definitions);
+	LinkLoader *loader;
 	LinkClient *client;
 
 	restore_archive(restore, definitions, "pre-data");
 	link_backup_progress_phase(LINK_PHASE_TABLES);
-	load_tables(restore);
+	loader = link_loader_begin(restore->row, restore->temporary,
+							   Min(restore->processes, list_length(link_manifest_objects(manifest))));
+	load_tables(restore, loader);
 	client = link_client_open(link_client_conninfo(restore->temporary));
 	set_sequences(restore, client);
 	if (manifest->large_objects.path)
@@ -299,7 +198,8 @@ fill_database(Restore *restore)
 	restore_archive(restore, definitions, "post-data");
 	FileClose(definitions);
 	link_backup_progress_phase(LINK_PHASE_ANALYZING);
-	analyze_tables(restore, client);
+	analyze_tables(loader, client);
+	link_loader_end(loader);
 	link_client_close(client);
 	link_backup_progress_phase(LINK_PHASE_FINISHING);
 }
@@ -353,17 +253,26 @@ begin(Restore *restore, const char *command, const LinkName *link, const char *p
 	check_manifest(restore->manifest, of);
 }
 
-/* Drop it, whatever else goes wrong: from PG_CATCH. */
+/* Drop or keep it, whatever else goes wrong: from PG_CATCH. */
 static void
-clean_up(Restore *restore)
+clean_up(Restore *restore, bool keep_partial)
 {
 	MemoryContext caller = CurrentMemoryContext;
 
+	/* it may be within a transaction that holds the database */
+	link_client_close(restore->client);
 	PG_TRY();
 	{
 		LinkClient *client = link_client_open(link_client_conninfo(get_database_name(MyDatabaseId)));
 
-		drop_database(client, restore->temporary);
+		if (keep_partial)
+		{
+			link_database_keep(client, restore->temporary);
+			ereport(NOTICE,
+					(errmsg("what could be restored is in database \"%s\"", restore->temporary)));
+		}
+		else
+			link_database_drop(client, restore->temporary);
 		link_client_close(client);
 	}
 	PG_CATCH();
@@ -380,13 +289,12 @@ fill(Restore *restore, const char *name, bool keep_partial)
 {
 	PG_TRY();
 	{
-		create_database(restore);
+		link_database_create(restore->client, restore->temporary, &restore->manifest->database);
 		fill_database(restore);
 		if (name)
-			link_client_run(restore->client, psprintf("ALTER DATABASE %s RENAME TO %s", restore->temporary,
-													  quote_identifier(name)));
+			link_database_finish(restore->client, restore->temporary, &restore->manifest->database, name);
 		else
-			drop_database(restore->client, restore->temporary);
+			link_database_drop(restore->client, restore->temporary);
 	}
 	PG_CATCH();
 	{
@@ -395,11 +303,7 @@ fill(Restore *restore, const char *name, bool keep_partial)
 
 		FlushErrorState();
 		MemoryContextSwitchTo(context);
-		if (keep_partial)
-			ereport(NOTICE,
-					(errmsg("what could be restored is in database \"%s\"", restore->temporary)));
-		else
-			clean_up(restore);
+		clean_up(restore, keep_partial);
 		ReThrowError(error);
 	}
 	PG_END_TRY();
@@ -415,8 +319,8 @@ make_database(Restore *restore, const char *name, bool keep_partial)
 				 errmsg("database \"%s\" already exists", name),
 				 errhint("Give another name: RESTORE DATABASE ... AS new_name.")));
 	restore->client = link_client_open(link_client_conninfo(get_database_name(MyDatabaseId)));
-	drop_leftovers(restore->client);
-	restore->temporary = new_temporary_name();
+	link_database_drop_leftovers(restore->client);
+	restore->temporary = link_database_temporary_name();
 	fill(restore, name, keep_partial);
 	link_client_close(restore->client);
 }

@@ -180,12 +180,12 @@ context_of_object(void *arg)
 static void
 load_part(const SchemaRestore *restore, const LinkBackupTable *table, const LinkBackupObject *part)
 {
-	LinkObject	object = {.path = link_backup_path(restore->path, part->path),.size = (int64) part->bytes,.sha256 = part->sha256};
+	LinkObject	object = {.path = link_backup_path(restore->path, part->path),.size = (int64) part->bytes,.sha256 = part->sha256,.text_bytes = part->text_bytes};
 	LinkListed	listed = {.path = object.path};
 	ErrorContextCallback callback = {error_context_stack, context_of_object, object.path};
 
 	error_context_stack = &callback;
-	listed.target = link_load_target(table->name);
+	listed.target = link_load_target(table->root ? table->root : table->name);
 	listed.columns = link_load_columns(table->columns);
 	listed.options = list_make2(makeDefElem("format", (Node *) makeString("text"), -1),
 								makeDefElem("encoding", (Node *) makeString(pstrdup(restore->manifest->database.encoding)), -1));

@@ -143,6 +143,7 @@ typedef struct LinkObject
 	TimestampTz last_modified;	/* DT_NOBEGIN if unknown */
 	char	   *etag;			/* or NULL */
 	const uint8 *sha256;		/* for whoever reads it: what its bytes have to be; NULL: anything */
+	uint64		text_bytes;		/* what they come to at most, decompressed; 0: anything */
 } LinkObject;
 
 /* What became of an upload whose owner is gone. */

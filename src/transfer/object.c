@@ -56,6 +56,7 @@ link_object_write(LinkObjectWriter *object, const char *data, Size size)
 	MemoryContext caller = MemoryContextSwitchTo(object->context);
 
 	CHECK_FOR_INTERRUPTS();
+	object->text_bytes += size;
 	if (object->compressor)
 		link_compressor_write(object->compressor, data, size);
 	else

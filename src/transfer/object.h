@@ -23,6 +23,7 @@ typedef struct LinkObjectWriter
 	LinkWriter *writer;
 	LinkCompressor *compressor; /* NULL: bytes as they are */
 	uint64		bytes;			/* as stored, so far */
+	uint64		text_bytes;		/* as they came, before the codec */
 	bool		summed;			/* 'crc' is kept */
 	pg_crc32c	crc;			/* CRC-32C of the bytes as stored */
 	LinkDigest *digest;			/* takes the bytes as stored; or NULL: whoever began it sets it */

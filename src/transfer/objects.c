@@ -299,6 +299,7 @@ link_objects_finish(LinkObjectSet *set, uint64 rows)
 	set->bytes += object->bytes - before;
 	prepared->result.rows = rows;
 	prepared->result.bytes = object->bytes;
+	prepared->result.text_bytes = object->text_bytes;
 	prepared->crc = object->crc;
 	link_object_free(object);
 	keep_token(set, prepared);
@@ -319,6 +320,7 @@ typedef struct Message
 {
 	uint64		rows;
 	uint64		bytes;
+	uint64		text_bytes;
 	pg_crc32c	crc;
 	Size		path_size;		/* with its NUL; the token follows it */
 } Message;
@@ -335,7 +337,7 @@ link_objects_send(LinkObjectSet *set, void (*send) (void *arg, const char *data,
 	{
 		const Prepared *prepared = lfirst(cell);
 		const char *token = token_of(set, prepared);
-		Message		message = {prepared->result.rows, prepared->result.bytes, prepared->crc,
+		Message		message = {prepared->result.rows, prepared->result.bytes, prepared->result.text_bytes, prepared->crc,
 		strlen(prepared->result.path) + 1};
 
 		resetStringInfo(&text);
@@ -373,6 +375,7 @@ link_objects_receive(LinkObjectSet *set, const char *data, Size size)
 	prepared->result.path = pstrdup(path);
 	prepared->result.rows = message.rows;
 	prepared->result.bytes = message.bytes;
+	prepared->result.text_bytes = message.text_bytes;
 	prepared->crc = message.crc;
 	prepared->token = palloc(token_size);
 	memcpy(prepared->token, token, token_size);

@@ -36,6 +36,8 @@ struct LinkSource
 	uint64		bytes;			/* as stored */
 	LinkDigest *digest;			/* of these; NULL: they may be any */
 	uint8		expected[LINK_DIGEST_LENGTH];
+	bool		text_limited;	/* what decompression gives */
+	uint64		text_bytes;		/* then: as much as may still come */
 	char	   *buffer;
 	Size		used;			/* of the buffer: given away */
 	Size		filled;			/* of the buffer: delivered */
@@ -161,11 +163,26 @@ read_stored(void *arg, void *to, Size size)
 	return part;
 }
 
+/* What is written over an object may come to more than a disk holds before its sum tells. */
+static Size
+read_decompressed(LinkSource *source, void *to, Size size)
+{
+	Size		got = link_decompressor_read(source->decompressor, to, size);
+
+	if (source->text_limited && got > source->text_bytes)
+		ereport(ERROR,
+				(errcode(ERRCODE_LINK_CORRUPT),
+				 errmsg("object \"%s\" of link %s is not what it was when it was written",
+						source->path, source->session->link_name),
+				 errdetail("Decompressed it is larger.")));
+	source->text_bytes -= got;
+	return got;
+}
+
 static Size
 read_plain(LinkSource *source, void *to, Size size)
 {
-	return source->decompressor ? link_decompressor_read(source->decompressor, to, size) :
-		read_stored(source, to, size);
+	return source->decompressor ? read_decompressed(source, to, size) : read_stored(source, to, size);
 }
 
 /* By the measure of core's parallel scans. */
@@ -261,6 +278,8 @@ link_source_begin(LinkSession *session, const LinkObject *object)
 		source->digest = link_digest_begin();
 		memcpy(source->expected, object->sha256, LINK_DIGEST_LENGTH);
 	}
+	source->text_bytes = object->text_bytes;
+	source->text_limited = object->text_bytes > 0;
 	MemoryContextSwitchTo(caller);
 	return source;
 }

@@ -32,6 +32,7 @@ typedef struct LinkObjectResult
 	char	   *path;
 	uint64		rows;
 	uint64		bytes;			/* as stored */
+	uint64		text_bytes;		/* before they were compressed; export only */
 	uint64		skipped;		/* load only */
 } LinkObjectResult;
 
