@@ -285,7 +285,6 @@ TRUNCATE link.backup;
 RESET ROLE;
 REVOKE ALL ON link.backup FROM regress_link_stranger;
 SELECT * FROM link.backup_progress;
-SET link.backup_rate = -1;
 SET link.backup_rate = '1MB';
 SHOW link.backup_rate;
 RESET link.backup_rate;

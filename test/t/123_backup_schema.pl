@@ -37,6 +37,8 @@ sql(q{
 	CREATE TABLE shop.small AS SELECT 'é' || n AS t FROM generate_series(1, 1000) n;
 	CREATE TABLE shop.large AS SELECT n, md5(n::text) || md5((-n)::text) AS t FROM generate_series(1, 20000) n;
 	CREATE TABLE shop.other AS TABLE shop.large;
+	ALTER TABLE shop.large ADD PRIMARY KEY (n); ALTER TABLE shop.other ADD FOREIGN KEY (n) REFERENCES shop.large;
+	CREATE MATERIALIZED VIEW shop.counted AS SELECT count(*) FROM shop.other; CREATE UNIQUE INDEX ON shop.counted (count);
 	CREATE VIEW shop.both AS SELECT count(*) FROM shop.small, shop.large WHERE n = 1;
 });
 my $bytes = 2_800_000;    # of both large tables as text, more or less
@@ -72,7 +74,7 @@ is(sql(q{SELECT sum(bytes_total) FILTER (WHERE "table" IS NOT NULL) = sum(bytes_
 is(sql(q{SET lock_timeout = '1s'; SELECT count(*) FROM shop.large}), 20000, 'its name is used by others all the time');
 is(sql(q{INSERT INTO shop.small VALUES ('meanwhile'); SELECT count(*) FROM pg_namespace WHERE nspname ~ '^(shop|copy|link_restore)'}), 1, 'who see nothing else');
 is(ended($session), "RESTORE $id\n", 'it succeeds');
-is(sql('SELECT (SELECT count(*) FROM copy.small), (SELECT count(*) FROM shop.small), (SELECT count FROM copy.both)'), '1000|1001|1000', 'both are what they should be');
+is(sql('SELECT (SELECT count(*) FROM copy.small), (SELECT count(*) FROM shop.small), (SELECT count FROM copy.both), (SELECT count FROM copy.counted)'), '1000|1001|1000|20000', 'both are what they should be');
 is(sql(q{SELECT string_agg(nspname, ' ' ORDER BY 1) FROM pg_namespace WHERE nspname ~ '^(shop|copy|link_restore)'}), 'copy shop', 'under their names');
 sql('DROP SCHEMA copy CASCADE');
 
@@ -135,6 +137,29 @@ sql('DROP SCHEMA copy CASCADE');
 like(says("SELECT link.execute('RESTORE postgres FROM LINK files ''seen''')"), qr/ERROR:  22023: backup $id is that of schema "shop", not of "postgres"\nHINT:  link.list_backups/, 'another is asked for');
 like(says("SELECT link.execute('RESTORE shop AS x FROM LINK files ''seen'' WITH FILE = 1')"), qr/ERROR:  58P01/, 'an id that is not there');
 is(sql("SELECT link.execute('RESTORE shop AS x FROM LINK files ''seen'' WITH FILE = $id'); SELECT count(*) FROM x.small; DROP SCHEMA x CASCADE"), "RESTORE $id\n1000", 'the one that is');
+
+#
+# Code of a backup: it runs as who restores it, with no way back to who logged in.
+#
+sql(q{
+	SET ROLE maker;
+	CREATE SCHEMA trap;
+	CREATE FUNCTION trap.spring(int) RETURNS bool LANGUAGE plpgsql AS $$
+	BEGIN
+		IF current_setting('trap.armed', true) = 'yes' THEN
+			RAISE WARNING 'as %', current_user;
+			EXECUTE 'RESET ROLE';
+		END IF;
+		RETURN true;
+	END $$;
+	CREATE TABLE trap.bait (n int CHECK (trap.spring(n)));
+	INSERT INTO trap.bait VALUES (1);
+	SELECT link.backup_database('files', 'trap', schemas => '{trap}')});
+like(says(q{SET ROLE maker; SET trap.armed = 'yes'; SELECT link.restore_database('files', 'trap', 'sprung')}), qr/WARNING:  01000: as maker\n.*ERROR:  42501: cannot set parameter "role"/s, 'code of a backup takes no role back');
+is(sql(q{SET ROLE maker; SELECT link.restore_database('files', 'trap', 'owned') > 0; RESET ROLE; SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'owned'}), "t\nmaker", '... and makes what the role may make');
+sql('ALTER SCHEMA trap OWNER TO postgres; ALTER SCHEMA trap RENAME TO gone');
+is(sql(q{SET ROLE maker; SELECT link.restore_database('files', 'trap') > 0; SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'trap'}), "t\nmaker", 'under its own name too');
+sql('DROP SCHEMA trap, owned, gone CASCADE');
 
 #
 # Damage: which object, and nothing is made.
