@@ -284,7 +284,7 @@ describe(Backup *backup)
 	link_inventory_database(&manifest->database);
 }
 
-/* The snapshot is there until the sequences are read. */
+/* The snapshot is there until all of it is read. */
 static void
 write_objects(Backup *backup, const LinkManifest *base, int processes)
 {
@@ -292,6 +292,11 @@ write_objects(Backup *backup, const LinkManifest *base, int processes)
 	const char *snapshot;
 
 	backup->tables = link_inventory_tables(manifest->schemas, &manifest->baseline);
+	/*
+	 * Later than the snapshot, so that none stands before a value that a row has;
+	 * and soon, since nothing keeps others from dropping them.
+	 */
+	manifest->sequences = link_inventory_sequences(manifest->schemas);
 	snapshot = ExportSnapshot(GetActiveSnapshot());
 	link_backup_progress_phase(LINK_PHASE_DEFINITIONS);
 	write_dump(backup, LINK_DUMP_DEFINITIONS, LINK_DEFINITIONS_OBJECT, snapshot, &manifest->definitions);
@@ -304,7 +309,6 @@ write_objects(Backup *backup, const LinkManifest *base, int processes)
 	plan_tasks(backup);
 	link_backup_progress_phase(LINK_PHASE_TABLES);
 	link_crew_run(backup->row, backup->tasks, processes);
-	manifest->sequences = link_inventory_sequences(manifest->schemas);
 	PopActiveSnapshot();
 }
 

@@ -95,8 +95,9 @@ read_tables(List *schemas, MemoryContext context)
 		"COALESCE((SELECT '(' || pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')' "
 		"FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.>) 0 "
 		"AND NOT a.attisdropped AND a.attgenerated OPERATOR(pg_catalog.=) ''), ''), "
-		"COALESCE(e.condition, ''), pg_catalog.pg_relation_size(c.oid), m.amname, "
-		"pg_catalog.pg_relation_filenode(c.oid), c.relpersistence, "
+		"COALESCE(e.condition, ''), COALESCE(pg_catalog.pg_relation_size(c.oid), 0), COALESCE(m.amname, ''), "
+		/* NULL, as the size, if it has been dropped since the snapshot */
+		"COALESCE(pg_catalog.pg_relation_filenode(c.oid), 0), c.relpersistence, "
 		/* a hash of what Oids are part of is another one in the restored database: of enums, and what may be made of them */
 		"(SELECT pg_catalog.format('%I.%I', rn.nspname, r.relname) FROM pg_catalog.pg_class r "
 		"JOIN pg_catalog.pg_namespace rn ON rn.oid OPERATOR(pg_catalog.=) r.relnamespace "
