@@ -179,8 +179,7 @@ fill_database(Restore *restore)
 
 	restore_archive(restore, definitions, "pre-data");
 	link_backup_progress_phase(LINK_PHASE_TABLES);
-	loader = link_loader_begin(restore->row, restore->temporary,
-							   Min(restore->processes, list_length(link_manifest_objects(manifest))));
+	loader = link_loader_begin(restore->row, restore->temporary, restore->processes);
 	load_tables(restore, loader);
 	client = link_client_open(link_client_conninfo(restore->temporary));
 	set_sequences(restore, client);
@@ -313,11 +312,18 @@ fill(Restore *restore, const char *name, bool keep_partial)
 static void
 make_database(Restore *restore, const char *name, bool keep_partial)
 {
+	/* now, and not hours later by the statement that gives it */
+	if (name && (name[0] == '\0' || strlen(name) >= NAMEDATALEN))
+		ereport(ERROR,
+				(errcode(name[0] ? ERRCODE_NAME_TOO_LONG : ERRCODE_INVALID_NAME),
+				 errmsg("a database cannot have the name \"%s\"", name),
+				 errdetail("A name has 1 to %d bytes.", NAMEDATALEN - 1)));
 	if (name && OidIsValid(get_database_oid(name, true)))
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_DATABASE),
 				 errmsg("database \"%s\" already exists", name),
 				 errhint("Give another name: RESTORE DATABASE ... AS new_name.")));
+	restore->processes = Min(restore->processes, list_length(link_manifest_objects(restore->manifest)));
 	restore->client = link_client_open(link_client_conninfo(get_database_name(MyDatabaseId)));
 	link_database_drop_leftovers(restore->client);
 	restore->temporary = link_database_temporary_name();
