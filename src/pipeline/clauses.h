@@ -76,9 +76,9 @@ extern TupleDesc link_pipeline_row_desc(const LinkPipeline *pipeline, Relation t
 
 /*
  * INSERT INTO target (...) SELECT ... FROM rows WHERE ... ON CONFLICT ..., analyzed
- * and not rewritten yet.  'rows' is the name of an ephemeral relation with
- * row_desc, in the environment.  The caller has set the pipeline's search_path
- * and locked the table.
+ * along the pipeline's clause_path and not rewritten yet: it stays one INSERT into
+ * this table.  'rows' is the name of an ephemeral relation with row_desc, in the
+ * environment.  The caller has locked the table.
  */
 extern Query *link_pipeline_insert_query(const LinkPipeline *pipeline, Relation target,
 										 const char *rows, QueryEnvironment *environment);

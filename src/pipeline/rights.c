@@ -15,6 +15,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
@@ -137,10 +138,11 @@ check_table(const LinkPipeline *pipeline)
 static void
 check_procedure(const LinkPipeline *pipeline)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(pipeline->procedure));
+	HeapTuple	tuple;
 	Form_pg_proc procedure;
 	Oid			owner;
 
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(pipeline->procedure));
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
@@ -167,11 +169,21 @@ check_procedure(const LinkPipeline *pipeline)
 						   quote_identifier(pipeline->name), link_role_name(pipeline->owner))));
 }
 
+void
+link_pipeline_lock_target(const LinkPipeline *pipeline)
+{
+	if (pipeline->signature)
+		LockDatabaseObject(ProcedureRelationId, pipeline->procedure, 0, AccessShareLock);
+	else
+		LockRelationOid(pipeline->table, AccessShareLock);
+}
+
 LinkRow *
 link_pipeline_check_rights(const LinkPipeline *pipeline)
 {
 	LinkRow    *row;
 
+	link_pipeline_lock_target(pipeline);
 	if (!link_role_exists(pipeline->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

@@ -20,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "commands/copyfrom_internal.h"
 #include "commands/tablecmds.h"
+#include "commands/tablespace.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "funcapi.h"
@@ -38,6 +39,7 @@
 #include "utils/tuplestore.h"
 
 #include "errors.h"
+#include "guc.h"
 #include "pipeline/clauses.h"
 #include "pipeline/engine.h"
 #include "pipeline/rows.h"
@@ -75,7 +77,7 @@ typedef struct Rows
 	char	  **paths;
 	Size		size;			/* of these arrays */
 	int64		skip_lines;		/* that COPY does not count */
-	uint64		skipped;
+	int64		skipped;
 	int64		limit;			/* of rows that are read, for a test; -1: none */
 	Relation	target;			/* NULL: a procedure */
 	bool		inserts;		/* the statement is an INSERT into it */
@@ -325,13 +327,15 @@ leave_out(Rows *rows, const char *path, uint64 line, const char *raw, const Erro
 		link_messages_at(rows->session->messages, line) : NULL;
 	LinkWorkError where = {"Row", 0, path, (int64) line, raw};
 
+	/* more than are kept would only fill the disk until they go */
+	if (rows->skipped++ >= link_pipeline_history)
+		return;
 	if (message)
 	{
 		where.source = psprintf("%d", message->partition);
 		where.position = message->offset;
 	}
 	link_work_record(rows->pipeline, &where, error);
-	rows->skipped++;
 }
 
 /* A step that may fail and be undone; gives the error if it is one to be passed over. */
@@ -484,13 +488,8 @@ plan_statement(Rows *rows)
 	Query	   *query = rows->inserts ?
 		link_pipeline_insert_query(rows->pipeline, rows->target, ROWS_NAME, env) :
 		link_pipeline_select_query(rows->pipeline, ROWS_NAME, env);
-	List	   *rewritten = pg_rewrite_query(query);
 
-	if (list_length(rewritten) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_LINK_UNSUPPORTED),
-				 errmsg("pipelines do not support rules on their tables")));
-	return pg_plan_query(linitial_node(Query, rewritten), "", 0, NULL);
+	return pg_plan_query(linitial_node(Query, pg_rewrite_query(query)), "", 0, NULL);
 }
 
 static bool
@@ -581,7 +580,11 @@ make_table(TupleDesc desc)
 												  column->attcollation));
 	}
 
-	/* which is refused in a security-restricted operation, and runs nobody's code */
+	/*
+	 * Which is refused in a security-restricted operation, and runs nobody's code.
+	 * Where it lies is decided by the rights of before.
+	 */
+	PrepareTempTablespaces();
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE);
 	table = DefineRelation(create, RELKIND_RELATION, owner, NULL, NULL).objectId;
