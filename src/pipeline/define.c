@@ -236,6 +236,35 @@ check_plan(Query *query, Oid owner)
 	SetUserIdAndSecContext(user, context);
 }
 
+/* The columns that FORCE_NULL and the like name are fields: COPY would ask only when there are rows. */
+static void
+check_forced(const LinkPipeline *pipeline, TupleDesc row)
+{
+	ListCell   *lc;
+
+	foreach(lc, link_format_options_from_json(pipeline->options))
+	{
+		DefElem    *option = lfirst_node(DefElem, lc);
+		ListCell   *name;
+
+		if (option->arg == NULL || !IsA(option->arg, List))
+			continue;
+		foreach(name, (List *) option->arg)
+		{
+			int			i = 0;
+
+			while (i < row->natts - LINK_SOURCE_COLUMNS &&
+				   strcmp(NameStr(TupleDescAttr(row, i)->attname), strVal(lfirst(name))) != 0)
+				i++;
+			if (i == row->natts - LINK_SOURCE_COLUMNS)
+				ereport(ERROR,
+						(errcode(ERRCODE_UNDEFINED_COLUMN),
+						 errmsg("\"%s\" of option \"%s\" is not a field of the pipeline",
+								strVal(lfirst(name)), option->defname)));
+		}
+	}
+}
+
 /* What a batch will run, analyzed. */
 static Query *
 batch_query(const LinkPipeline *pipeline, Relation rel)
@@ -310,6 +339,7 @@ check_clauses(LinkPipeline *pipeline)
 	Relation	rel = pipeline->signature ? NULL : table_open(pipeline->table, AccessShareLock);
 	Query	   *query = batch_query(pipeline, rel);
 
+	check_forced(pipeline, link_pipeline_row_desc(pipeline, rel));
 	pipeline->clause_path = least_path(pipeline, rel, query);
 	if (rel)
 	{

@@ -69,6 +69,7 @@ typedef struct Rows
 	LinkSession *session;
 	TupleDesc	desc;			/* of the rows */
 	TupleDesc	read;			/* of what COPY reads */
+	bool		json;			/* the format */
 	int			nfields;
 	Field	   *fields;
 	Tuplestorestate *store;
@@ -171,8 +172,9 @@ plan_fields(Rows *rows)
 	rows->desc = link_pipeline_row_desc(rows->pipeline, rows->target);
 	rows->nfields = rows->desc->natts - LINK_SOURCE_COLUMNS;
 	rows->fields = palloc0(rows->nfields * sizeof(Field));
+	rows->json = reads_json(rows->pipeline);
 	rows->read = CreateTemplateTupleDesc(rows->nfields);
-	if (fields != NIL && reads_json(rows->pipeline))
+	if (fields != NIL && rows->json)
 		plan_json(rows, fields);
 	else
 		for (int i = 0; i < rows->nfields; i++)
@@ -192,41 +194,13 @@ plan_fields(Rows *rows)
 	}
 }
 
-/* What is found in it by keys, or NULL: nothing, or null.  'root' is memory for it. */
-static JsonbValue *
-json_find(Jsonb *json, List *path, JsonbValue *root)
-{
-	JsonbValue *at = root;
-	ListCell   *lc;
-
-	if (JB_ROOT_IS_SCALAR(json))
-		(void) JsonbExtractScalar(&json->root, root);
-	else
-	{
-		root->type = jbvBinary;
-		root->val.binary.data = &json->root;
-		root->val.binary.len = VARSIZE(json) - VARHDRSZ;
-	}
-	foreach(lc, path)
-	{
-		const char *key = lfirst(lc);
-
-		if (at->type != jbvBinary || !JsonContainerIsObject(at->val.binary.data))
-			return NULL;
-		at = getKeyJsonValueFromContainer(at->val.binary.data, key, strlen(key), NULL);
-		if (at == NULL)
-			return NULL;
-	}
-	return at->type == jbvNull ? NULL : at;
-}
-
 /* As the field's type takes it: JSON as it stands, of others the text. */
 static char *
 json_field(const Rows *rows, int i, Jsonb *json)
 {
 	Oid			type = getBaseType(TupleDescAttr(rows->desc, i)->atttypid);
 	JsonbValue	root;
-	JsonbValue *value = json_find(json, rows->fields[i].path, &root);
+	JsonbValue *value = link_field_find(json, rows->fields[i].path, &root);
 	Jsonb	   *whole;
 
 	if (value == NULL)
@@ -394,6 +368,19 @@ read_row(Rows *rows, void *arg)
 	return true;
 }
 
+/*
+ * Has COPY read to the end of what it refuses, so that the next row begins where it
+ * goes on?  Not where it cannot tell the end of a line, as with bytes that are not of
+ * the encoding, and never within a binary row.
+ */
+static bool
+is_past_row(const Rows *rows, CopyFromState cstate, const ErrorData *error)
+{
+	return cstate->line_buf_valid ||
+		(rows->json && error->sqlerrcode != ERRCODE_CHARACTER_NOT_IN_REPERTOIRE &&
+		 error->sqlerrcode != ERRCODE_UNTRANSLATABLE_CHARACTER);
+}
+
 static char *
 raw_line(CopyFromState cstate)
 {
@@ -431,8 +418,8 @@ take_rows(CopyFromState cstate, LinkObjectResult *result, void *arg)
 		line = cstate->cur_lineno + rows->skip_lines;
 		if (error)
 		{
-			/* what does not get past a line would stay there for ever */
-			if (line == bad_line)
+			/* it would stay there for ever, or take what follows for something else */
+			if (line == bad_line || !is_past_row(rows, cstate, error))
 				ThrowErrorData(error);
 			bad_line = line;
 			leave_out(rows, result->path, line, raw_line(cstate), error);
