@@ -100,7 +100,8 @@ sql("SELECT link.stop_pipeline('path')");
 
 # Rights that are revoked end it within a batch.
 foreach my $case ([ 'takes', 'REVOKE EXECUTE ON PROCEDURE takes FROM loader; REVOKE target FROM loader', 'GRANT EXECUTE ON PROCEDURE takes TO loader; GRANT target TO loader', 'EXECUTE on the procedure', 5 ],
-	[ 'path', 'REVOKE INSERT ON path FROM loader; REVOKE target FROM loader; GRANT target TO loader; ALTER ROLE loader NOINHERIT', 'GRANT INSERT ON path TO loader; ALTER ROLE loader INHERIT', 'INSERT, of one who inherits nothing', 6 ],
+	[ 'path', 'REVOKE INSERT ON path FROM loader; REVOKE target FROM loader; ALTER ROLE loader NOINHERIT; GRANT target TO loader',
+		'REVOKE target FROM loader; ALTER ROLE loader INHERIT; GRANT target TO loader; GRANT INSERT ON path TO loader', 'INSERT, of one who inherits nothing', 6 ],
 	[ 'path', 'REVOKE CONNECT ON DATABASE postgres FROM PUBLIC', 'GRANT CONNECT ON DATABASE postgres TO PUBLIC', 'CONNECT', 7 ],
 	[ 'path', 'ALTER ROLE loader NOLOGIN', 'ALTER ROLE loader LOGIN', 'LOGIN', 8 ])
 {
