@@ -12,6 +12,7 @@
 #include "access/table.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
@@ -74,8 +75,28 @@ check_target_owner(const LinkPipeline *pipeline, Oid owner)
 				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
 				 errmsg("a superuser's pipeline cannot load into %s, which belongs to role %s",
 						link_pipeline_target(pipeline), link_role_name(owner)),
-				 errdetail("Its triggers, defaults and constraints would run in a superuser's session."),
+				 errdetail("Triggers, defaults and constraints of it, or of a partition, would run in a superuser's session."),
 				 errhint("Create the pipeline as %s, or as a role that can SET ROLE to it.", link_role_name(owner))));
+}
+
+/* Partitions have triggers and constraints of their own, which their owners make. */
+static void
+check_partitions(const LinkPipeline *pipeline, Relation rel)
+{
+	ListCell   *lc;
+
+	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE ||
+		!superuser_arg(pipeline->owner))
+		return;
+	foreach(lc, find_all_inheritors(RelationGetRelid(rel), NoLock, NULL))
+	{
+		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		check_target_owner(pipeline, ((Form_pg_class) GETSTRUCT(tuple))->relowner);
+		ReleaseSysCache(tuple);
+	}
 }
 
 /* INSERT on the table, or on each column that is loaded. */
@@ -126,6 +147,7 @@ check_table(const LinkPipeline *pipeline)
 	if (IsSystemRelation(rel) || RelationGetNamespace(rel) == link_schema_oid())
 		wrong_kind(rel, "It is a table of the system.");
 	check_target_owner(pipeline, rel->rd_rel->relowner);
+	check_partitions(pipeline, rel);
 	check_insert(pipeline, rel);
 	if (check_enable_rls(RelationGetRelid(rel), rel->rd_rel->relowner, true) == RLS_ENABLED)
 		ereport(ERROR,

@@ -197,6 +197,18 @@ foreach my $case ([ 'row', 'ALTER TABLE row ENABLE ROW LEVEL SECURITY, FORCE ROW
 }
 sql("SELECT link.stop_all_pipelines()");
 
+# A partition of a superuser's table that belongs to another.
+put('part/1', "1\n");
+sql(q{SET ROLE chief; CREATE TABLE part (n int, who text) PARTITION BY RANGE (n); CREATE TABLE part_1 PARTITION OF part FOR VALUES FROM (0) TO (10); ALTER TABLE part_1 OWNER TO target; SET ROLE target;
+	CREATE FUNCTION part() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.who := current_user; RETURN NEW; END$$; CREATE TRIGGER part BEFORE INSERT ON part_1 FOR EACH ROW EXECUTE FUNCTION part()});
+my $part = q{SELECT link.create_pipeline('part', 'files', 'part/*', 'part', fields => '{n}', format => 'csv', max_retries => 0)};
+is(as('chief', $part), '42501', 'a superuser and a partition of another');
+sql('ALTER TABLE part_1 OWNER TO chief');
+is(as('chief', $part), '', '... of a superuser');
+sql('ALTER TABLE part_1 OWNER TO target');
+is(as('chief', "SELECT link.start_pipeline('part', foreground => true)"), '42501', '... which comes to be of another');
+is(sql('SELECT count(*) FROM part'), '0', '... nothing was loaded, and no code of others ran');
+
 # Bad rows without end, of whoever may write to the bucket: no more is written down than is kept.
 put('flood/1', "x\n" x 5000);
 sql('CREATE TABLE flood (n int)');
