@@ -109,6 +109,8 @@ CREATE TABLE link.pipeline (
 	where_clause pg_catalog.text,
 	on_conflict pg_catalog.text,
 	search_path pg_catalog.text NOT NULL,
+	-- those of its schemas without which the clauses would mean something else
+	clause_path pg_catalog.text,
 	batch_interval pg_catalog.int4 NOT NULL,
 	max_partitions pg_catalog.int4 NOT NULL,
 	max_retries pg_catalog.int4 NOT NULL,

@@ -101,21 +101,6 @@ state_column(HeapTuple tuple, TupleDesc desc)
 	return LINK_PIPELINE_STOPPED;
 }
 
-static Oid
-procedure_of(const char *signature)
-{
-	LOCAL_FCINFO(fcinfo, 1);
-	Datum		oid;
-
-	if (signature == NULL)
-		return InvalidOid;
-	InitFunctionCallInfoData(*fcinfo, NULL, 1, InvalidOid, NULL, NULL);
-	fcinfo->args[0].value = CStringGetTextDatum(signature);
-	fcinfo->args[0].isnull = false;
-	oid = to_regprocedure(fcinfo);
-	return fcinfo->isnull ? InvalidOid : DatumGetObjectId(oid);
-}
-
 LinkPipeline *
 link_pipeline_from_tuple(HeapTuple tuple, TupleDesc desc)
 {
@@ -132,13 +117,14 @@ link_pipeline_from_tuple(HeapTuple tuple, TupleDesc desc)
 	datum = COLUMN(PIPELINE_COL_TABLE);
 	row->table = isnull ? InvalidOid : DatumGetObjectId(datum);
 	row->signature = text_column(tuple, desc, PIPELINE_COL_PROCEDURE);
-	row->procedure = procedure_of(row->signature);
+	row->procedure = row->signature ? link_procedure_named(row->signature) : InvalidOid;
 	row->options = json_column(tuple, desc, PIPELINE_COL_OPTIONS);
 	row->fields = json_column(tuple, desc, PIPELINE_COL_FIELDS);
 	row->set_clause = text_column(tuple, desc, PIPELINE_COL_SET);
 	row->where_clause = text_column(tuple, desc, PIPELINE_COL_WHERE);
 	row->on_conflict = text_column(tuple, desc, PIPELINE_COL_ON_CONFLICT);
 	row->search_path = text_column(tuple, desc, PIPELINE_COL_SEARCH_PATH);
+	row->clause_path = text_column(tuple, desc, PIPELINE_COL_CLAUSE_PATH);
 	row->batch_interval = DatumGetInt32(COLUMN(PIPELINE_COL_BATCH_INTERVAL));
 	row->max_partitions = DatumGetInt32(COLUMN(PIPELINE_COL_MAX_PARTITIONS));
 	row->max_retries = DatumGetInt32(COLUMN(PIPELINE_COL_MAX_RETRIES));
@@ -309,6 +295,7 @@ form_columns(const LinkPipeline *row, Datum *values, bool *nulls)
 	TEXT(PIPELINE_COL_WHERE, row->where_clause);
 	TEXT(PIPELINE_COL_ON_CONFLICT, row->on_conflict);
 	TEXT(PIPELINE_COL_SEARCH_PATH, row->search_path);
+	TEXT(PIPELINE_COL_CLAUSE_PATH, row->clause_path);
 	VALUE(PIPELINE_COL_BATCH_INTERVAL) = Int32GetDatum(row->batch_interval);
 	VALUE(PIPELINE_COL_MAX_PARTITIONS) = Int32GetDatum(row->max_partitions);
 	VALUE(PIPELINE_COL_MAX_RETRIES) = Int32GetDatum(row->max_retries);

@@ -50,7 +50,8 @@ typedef struct LinkPipeline
 	char	   *set_clause;		/* as typed, or NULL */
 	char	   *where_clause;
 	char	   *on_conflict;
-	char	   *search_path;	/* of the creation */
+	char	   *search_path;	/* of the creation: for what runs */
+	char	   *clause_path;	/* for names in the clauses; NULL: the same */
 	int			batch_interval; /* ms */
 	int			max_partitions; /* 0: any number */
 	int			max_retries;

@@ -139,13 +139,17 @@ pause_if_told(const LinkPipeline *pipeline)
 	}
 }
 
+/* The batch in work is given up without a word; code of users can raise any SQLSTATE. */
+static bool unwanted = false;
+
 /* Is it still to be done?  The lock keeps it so until the end of the transaction. */
 static void
 look_again(const LinkPipeline *pipeline, bool foreground)
 {
 	LinkPipeline *now = link_lock_pipeline_shared(pipeline->id) ? link_pipeline_by_id(pipeline->id) : NULL;
 
-	if (now == NULL || (!foreground && !link_pipeline_runs(now)))
+	unwanted = now == NULL || (!foreground && !link_pipeline_runs(now));
+	if (unwanted)
 		ereport(ERROR,
 				(errcode(ERRCODE_QUERY_CANCELED),
 				 errmsg("pipeline \"%s\" is being stopped or changed", pipeline->name)));
@@ -200,7 +204,7 @@ give_up(const LinkPipeline *pipeline, const LinkWork *work, MemoryContext contex
 	error = CopyErrorData();
 	FlushErrorState();
 	AbortOutOfAnyTransaction();	/* it may have been in a subtransaction */
-	if (error->sqlerrcode == ERRCODE_QUERY_CANCELED || pipeline == NULL)
+	if (unwanted || pipeline == NULL)
 		return LINK_BATCH_NONE;
 	if (work->at < 0)
 		return LINK_BATCH_SPLIT;
@@ -237,6 +241,7 @@ link_batch(int64 pipeline_id, bool foreground, int objects)
 	int			sec_context;
 
 	GetUserIdAndSecContext(&user, &sec_context);
+	unwanted = false;
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PG_TRY();
@@ -244,6 +249,8 @@ link_batch(int64 pipeline_id, bool foreground, int objects)
 		PushActiveSnapshot(GetTransactionSnapshot());
 		MemoryContextSwitchTo(context);
 		pipeline = runnable(pipeline_id, foreground);
+		if (pipeline)
+			link_pipeline_lock_target(pipeline);
 		if (pipeline && link_work_claim(pipeline, objects, work))
 		{
 			outcome = LINK_BATCH_DONE;

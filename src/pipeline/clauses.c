@@ -18,6 +18,7 @@
 #include "parser/parse_node.h"
 #include "parser/parser.h"
 #include "parser/scansup.h"
+#include "rewrite/prs2lock.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -432,14 +433,22 @@ select_outputs(List *targets, const char *rows, const char *alias, Node *where)
 	return select;
 }
 
-static Query *
-analyze(Node *statement, const Clauses *clauses, QueryEnvironment *environment)
+static void
+set_path(const char *path)
 {
+	(void) set_config_option("search_path", path, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+static Query *
+analyze(const LinkPipeline *pipeline, Node *statement, const Clauses *clauses, QueryEnvironment *environment)
+{
+	int			guc_level = NewGUCNestLevel();
 	ErrorContextCallback position = {error_context_stack, link_verb_text_position, clauses->text};
 	ParseState *pstate = make_parsestate(NULL);
 	RawStmt    *raw = makeNode(RawStmt);
 	Query	   *query;
 
+	set_path(pipeline->clause_path ? pipeline->clause_path : pipeline->search_path);
 	raw->stmt = statement;
 	pstate->p_sourcetext = clauses->text;
 	pstate->p_queryEnv = environment;
@@ -447,7 +456,21 @@ analyze(Node *statement, const Clauses *clauses, QueryEnvironment *environment)
 	query = transformTopLevelStmt(pstate, raw);
 	error_context_stack = position.previous;
 	free_parsestate(pstate);
+	AtEOXact_GUC(false, guc_level);
 	return query;
+}
+
+/* What they put in its place may be no INSERT, or of another table. */
+static void
+refuse_rules(Relation target)
+{
+	for (int i = 0; target->rd_rules && i < target->rd_rules->numLocks; i++)
+		if (target->rd_rules->rules[i]->event == CMD_INSERT)
+			ereport(ERROR,
+					(errcode(ERRCODE_LINK_UNSUPPORTED),
+					 errmsg("a pipeline with clauses cannot load into table \"%s\", which has a rule on INSERT",
+							RelationGetRelationName(target)),
+					 errhint("Use a trigger.")));
 }
 
 Query *
@@ -459,6 +482,7 @@ link_pipeline_insert_query(const LinkPipeline *pipeline, Relation target,
 	List	   *targets;
 	ListCell   *lc;
 
+	refuse_rules(target);
 	parse_clauses(pipeline, &clauses);
 	targets = outputs(pipeline, target, &clauses);
 	insert->relation = makeRangeVar(get_namespace_name(RelationGetNamespace(target)),
@@ -474,7 +498,7 @@ link_pipeline_insert_query(const LinkPipeline *pipeline, Relation target,
 	insert->onConflictClause = clauses.on_conflict;
 	/* as COPY does */
 	insert->override = OVERRIDING_SYSTEM_VALUE;
-	return analyze((Node *) insert, &clauses, environment);
+	return analyze(pipeline, (Node *) insert, &clauses, environment);
 }
 
 Query *
@@ -486,12 +510,11 @@ link_pipeline_select_query(const LinkPipeline *pipeline, const char *rows,
 
 	parse_clauses(pipeline, &clauses);
 	targets = outputs(pipeline, NULL, &clauses);
-	return analyze((Node *) select_outputs(targets, rows, rows, clauses.where), &clauses, environment);
+	return analyze(pipeline, (Node *) select_outputs(targets, rows, rows, clauses.where), &clauses, environment);
 }
 
 void
 link_pipeline_set_path(const LinkPipeline *pipeline)
 {
-	(void) set_config_option("search_path", pipeline->search_path, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	set_path(pipeline->search_path);
 }

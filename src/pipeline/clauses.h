@@ -18,6 +18,7 @@
 #include "access/tupdesc.h"
 #include "nodes/parsenodes.h"
 #include "nodes/pg_list.h"
+#include "utils/jsonb.h"
 #include "utils/queryenvironment.h"
 #include "utils/rel.h"
 
@@ -39,6 +40,9 @@ extern char *link_fields_to_json(List *fields);
 /* One, as written in the list: "a", "@a", "a <- b::c".  Throws 42601. */
 extern LinkPipelineField *link_field_parse(const char *text);
 extern char *link_field_text(const LinkPipelineField *field);
+
+/* What is found in the JSON by keys (char *), or NULL: nothing, or null.  'root' is memory for it. */
+extern JsonbValue *link_field_find(Jsonb *json, List *path, JsonbValue *root);
 
 /* Options as transfer.h has them, to and from the stored form. */
 extern List *link_format_options_from_json(const char *json);
@@ -76,9 +80,9 @@ extern TupleDesc link_pipeline_row_desc(const LinkPipeline *pipeline, Relation t
 
 /*
  * INSERT INTO target (...) SELECT ... FROM rows WHERE ... ON CONFLICT ..., analyzed
- * and not rewritten yet.  'rows' is the name of an ephemeral relation with
- * row_desc, in the environment.  The caller has set the pipeline's search_path
- * and locked the table.
+ * along the pipeline's clause_path and not rewritten yet: it stays one INSERT into
+ * this table.  'rows' is the name of an ephemeral relation with row_desc, in the
+ * environment.  The caller has locked the table.
  */
 extern Query *link_pipeline_insert_query(const LinkPipeline *pipeline, Relation target,
 										 const char *rows, QueryEnvironment *environment);

@@ -105,6 +105,13 @@ extern void link_wake_for(const LinkPipeline *pipeline);
 /* ---- rights.c ---- */
 
 /*
+ * To the end of the transaction the target is not dropped, nor does it come to belong
+ * to somebody else.  Before anything of the pipeline is locked: who drops the target
+ * has that locked first, and the pipeline after it.
+ */
+extern void link_pipeline_lock_target(const LinkPipeline *pipeline);
+
+/*
  * Throws unless the pipeline's owner may do all that it does (SECURITY 28), or
  * 42704, 42P01, 42883 for a link or target that is gone.  Gives the link.
  */

@@ -12,19 +12,19 @@
 #include "compat.h"
 
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_proc.h"
 #include "commands/copy.h"
 #include "miscadmin.h"
 #include "rewrite/rewriteHandler.h"
-#include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/queryenvironment.h"
 #include "utils/regproc.h"
+#include "utils/resowner.h"
 
 #include "bounds.h"
 #include "catalog/privileges.h"
@@ -149,23 +149,33 @@ apply_settings(LinkPipeline *pipeline, const LinkPipelineSettings *settings)
  * CREATE.
  */
 
+/* The schemas of now, by oid, without those of the session. */
+static List *
+schemas_of_now(void)
+{
+	List	   *schemas = fetch_search_path(false);
+	ListCell   *lc;
+
+	foreach(lc, schemas)
+		if (isAnyTempNamespace(lfirst_oid(lc)))
+			schemas = foreach_delete_current(schemas, lc);
+	return schemas;
+}
+
 /*
- * The schemas of now, by name: the owner may change, and "$user" would mean
- * others then.  Temporary tables come last, as for SECURITY DEFINER functions.
+ * By name: the owner may change, and "$user" would mean others then.  Temporary
+ * tables come last, as for SECURITY DEFINER functions.
  */
 static char *
-pinned_search_path(void)
+pinned_path(List *schemas)
 {
 	StringInfoData path;
-	List	   *schemas = fetch_search_path(false);
 	ListCell   *lc;
 
 	initStringInfo(&path);
 	foreach(lc, schemas)
-		if (!isAnyTempNamespace(lfirst_oid(lc)))
-			appendStringInfo(&path, "%s, ", quote_identifier(get_namespace_name(lfirst_oid(lc))));
+		appendStringInfo(&path, "%s, ", quote_identifier(get_namespace_name(lfirst_oid(lc))));
 	appendStringInfoString(&path, "pg_temp");
-	list_free(schemas);
 	return path.data;
 }
 
@@ -226,28 +236,120 @@ check_plan(Query *query, Oid owner)
 	SetUserIdAndSecContext(user, context);
 }
 
-/* By analyzing what a batch will run. */
+/* The columns that FORCE_NULL and the like name are fields: COPY would ask only when there are rows. */
 static void
-check_clauses(const LinkPipeline *pipeline)
+check_forced(const LinkPipeline *pipeline, TupleDesc row)
+{
+	ListCell   *lc;
+
+	foreach(lc, link_format_options_from_json(pipeline->options))
+	{
+		DefElem    *option = lfirst_node(DefElem, lc);
+		ListCell   *name;
+
+		if (option->arg == NULL || !IsA(option->arg, List))
+			continue;
+		foreach(name, (List *) option->arg)
+		{
+			int			i = 0;
+
+			while (i < row->natts - LINK_SOURCE_COLUMNS &&
+				   strcmp(NameStr(TupleDescAttr(row, i)->attname), strVal(lfirst(name))) != 0)
+				i++;
+			if (i == row->natts - LINK_SOURCE_COLUMNS)
+				ereport(ERROR,
+						(errcode(ERRCODE_UNDEFINED_COLUMN),
+						 errmsg("\"%s\" of option \"%s\" is not a field of the pipeline",
+								strVal(lfirst(name)), option->defname)));
+		}
+	}
+}
+
+/* What a batch will run, analyzed. */
+static Query *
+batch_query(const LinkPipeline *pipeline, Relation rel)
 {
 	QueryEnvironment *environment = create_queryEnv();
 	EphemeralNamedRelation rows = palloc0(sizeof(EphemeralNamedRelationData));
-	Relation	rel = pipeline->signature ? NULL : table_open(pipeline->table, AccessShareLock);
-	int			nest = NewGUCNestLevel();
 
-	link_pipeline_set_path(pipeline);
 	rows->md.name = ROWS_NAME;
 	rows->md.reliddesc = InvalidOid;
 	rows->md.tupdesc = link_pipeline_row_desc(pipeline, rel);
 	rows->md.enrtype = ENR_NAMED_TUPLESTORE;
 	register_ENR(environment, rows);
+	return rel ? link_pipeline_insert_query(pipeline, rel, ROWS_NAME, environment) :
+		link_pipeline_select_query(pipeline, ROWS_NAME, environment);
+}
+
+/* Would the clauses mean the same along this path? */
+static bool
+means_the_same(const LinkPipeline *pipeline, Relation rel, const Query *query, char *path)
+{
+	LinkPipeline other = *pipeline;
+	MemoryContext caller = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool same = false;
+
+	other.clause_path = path;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(caller);
+	PG_TRY();
+	{
+		same = equal(batch_query(&other, rel), query);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() == ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(caller);
+	CurrentResourceOwner = owner;
+	return same;
+}
+
+/*
+ * Those of the schemas without which the clauses would mean something else: nobody
+ * who may create in the others can later put in what fits the same names better.
+ */
+static char *
+least_path(const LinkPipeline *pipeline, Relation rel, const Query *query)
+{
+	List	   *schemas = schemas_of_now();
+
+	for (int i = 0; i < list_length(schemas);)
+	{
+		List	   *fewer = list_delete_nth_cell(list_copy(schemas), i);
+
+		if (means_the_same(pipeline, rel, query, pinned_path(fewer)))
+			schemas = fewer;
+		else
+			i++;
+	}
+	return pinned_path(schemas);
+}
+
+/* By analyzing what a batch will run. */
+static void
+check_clauses(LinkPipeline *pipeline)
+{
+	Relation	rel = pipeline->signature ? NULL : table_open(pipeline->table, AccessShareLock);
+	Query	   *query = batch_query(pipeline, rel);
+
+	check_forced(pipeline, link_pipeline_row_desc(pipeline, rel));
+	pipeline->clause_path = least_path(pipeline, rel, query);
 	if (rel)
-		check_plan(link_pipeline_insert_query(pipeline, rel, ROWS_NAME, environment), rel->rd_rel->relowner);
-	else
-		(void) link_pipeline_select_query(pipeline, ROWS_NAME, environment);
-	AtEOXact_GUC(false, nest);
-	if (rel)
+	{
+		int			nest = NewGUCNestLevel();
+
+		link_pipeline_set_path(pipeline);
+		check_plan(query, rel->rd_rel->relowner);
+		AtEOXact_GUC(false, nest);
 		table_close(rel, NoLock);
+	}
 }
 
 static bool
@@ -266,16 +368,6 @@ try_source(const LinkRow *row, const char *path)
 	session->provider->ops->authenticate(session);
 	link_list(session, path, true, one_is_enough, NULL);
 	link_close(session);
-}
-
-/* What is dropped meanwhile would leave a pipeline without a target. */
-static void
-lock_target(const LinkPipeline *pipeline)
-{
-	if (pipeline->signature)
-		LockDatabaseObject(ProcedureRelationId, pipeline->procedure, 0, AccessShareLock);
-	else
-		LockRelationOid(pipeline->table, AccessShareLock);
 }
 
 static void
@@ -399,7 +491,8 @@ create(const LinkCreatePipelineArgs *args)
 	pipeline->set_clause = unconstify(char *, args->set_clause);
 	pipeline->where_clause = unconstify(char *, args->where_clause);
 	pipeline->on_conflict = unconstify(char *, args->on_conflict);
-	pipeline->search_path = pinned_search_path();
+	pipeline->search_path = pinned_path(schemas_of_now());
+	pipeline->clause_path = pipeline->search_path;
 	pipeline->batch_interval = DEFAULT_BATCH_INTERVAL;
 	pipeline->max_partitions = 0;
 	pipeline->max_retries = DEFAULT_MAX_RETRIES;
@@ -408,7 +501,6 @@ create(const LinkCreatePipelineArgs *args)
 	pipeline->stop_on_error = true;
 	apply_settings(pipeline, &args->settings);
 
-	lock_target(pipeline);
 	row = link_pipeline_check_rights(pipeline);
 	check_clauses(pipeline);
 	if (!args->force)

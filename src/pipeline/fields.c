@@ -2,7 +2,7 @@
  *
  * fields.c
  *	  A pipeline's list of fields and its format options: as typed, and as they
- *	  are stored.
+ *	  are stored; what is found where a field leads to.
  *
  *-------------------------------------------------------------------------
  */
@@ -348,4 +348,35 @@ link_field_text(const LinkPipelineField *field)
 		append_key(&out, lfirst(lc));
 	}
 	return out.data;
+}
+
+/*
+ * Where the path leads.
+ */
+
+JsonbValue *
+link_field_find(Jsonb *json, List *path, JsonbValue *root)
+{
+	JsonbValue *at = root;
+	ListCell   *lc;
+
+	if (JB_ROOT_IS_SCALAR(json))
+		(void) JsonbExtractScalar(&json->root, root);
+	else
+	{
+		root->type = jbvBinary;
+		root->val.binary.data = &json->root;
+		root->val.binary.len = VARSIZE(json) - VARHDRSZ;
+	}
+	foreach(lc, path)
+	{
+		const char *key = lfirst(lc);
+
+		if (at->type != jbvBinary || !JsonContainerIsObject(at->val.binary.data))
+			return NULL;
+		at = getKeyJsonValueFromContainer(at->val.binary.data, key, strlen(key), NULL);
+		if (at == NULL)
+			return NULL;
+	}
+	return at->type == jbvNull ? NULL : at;
 }

@@ -99,6 +99,7 @@ static void
 pin_settings(void)
 {
 	static const char *const settings[][2] = {
+		{"role", "none"},
 		{"search_path", "pg_catalog, pg_temp"},
 		{"session_replication_role", "origin"},
 		{"default_transaction_isolation", "read committed"},

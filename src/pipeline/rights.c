@@ -12,9 +12,11 @@
 #include "access/table.h"
 #include "catalog/catalog.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rls.h"
@@ -73,8 +75,28 @@ check_target_owner(const LinkPipeline *pipeline, Oid owner)
 				(errcode(ERRCODE_LINK_NO_PRIVILEGE),
 				 errmsg("a superuser's pipeline cannot load into %s, which belongs to role %s",
 						link_pipeline_target(pipeline), link_role_name(owner)),
-				 errdetail("Its triggers, defaults and constraints would run in a superuser's session."),
+				 errdetail("Triggers, defaults and constraints of it, or of a partition, would run in a superuser's session."),
 				 errhint("Create the pipeline as %s, or as a role that can SET ROLE to it.", link_role_name(owner))));
+}
+
+/* Partitions have triggers and constraints of their own, which their owners make. */
+static void
+check_partitions(const LinkPipeline *pipeline, Relation rel)
+{
+	ListCell   *lc;
+
+	if (rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE ||
+		!superuser_arg(pipeline->owner))
+		return;
+	foreach(lc, find_all_inheritors(RelationGetRelid(rel), NoLock, NULL))
+	{
+		HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(lfirst_oid(lc)));
+
+		if (!HeapTupleIsValid(tuple))
+			continue;
+		check_target_owner(pipeline, ((Form_pg_class) GETSTRUCT(tuple))->relowner);
+		ReleaseSysCache(tuple);
+	}
 }
 
 /* INSERT on the table, or on each column that is loaded. */
@@ -125,6 +147,7 @@ check_table(const LinkPipeline *pipeline)
 	if (IsSystemRelation(rel) || RelationGetNamespace(rel) == link_schema_oid())
 		wrong_kind(rel, "It is a table of the system.");
 	check_target_owner(pipeline, rel->rd_rel->relowner);
+	check_partitions(pipeline, rel);
 	check_insert(pipeline, rel);
 	if (check_enable_rls(RelationGetRelid(rel), rel->rd_rel->relowner, true) == RLS_ENABLED)
 		ereport(ERROR,
@@ -137,10 +160,11 @@ check_table(const LinkPipeline *pipeline)
 static void
 check_procedure(const LinkPipeline *pipeline)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(pipeline->procedure));
+	HeapTuple	tuple;
 	Form_pg_proc procedure;
 	Oid			owner;
 
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(pipeline->procedure));
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
@@ -167,11 +191,21 @@ check_procedure(const LinkPipeline *pipeline)
 						   quote_identifier(pipeline->name), link_role_name(pipeline->owner))));
 }
 
+void
+link_pipeline_lock_target(const LinkPipeline *pipeline)
+{
+	if (pipeline->signature)
+		LockDatabaseObject(ProcedureRelationId, pipeline->procedure, 0, AccessShareLock);
+	else
+		LockRelationOid(pipeline->table, AccessShareLock);
+}
+
 LinkRow *
 link_pipeline_check_rights(const LinkPipeline *pipeline)
 {
 	LinkRow    *row;
 
+	link_pipeline_lock_target(pipeline);
 	if (!link_role_exists(pipeline->owner))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),

@@ -20,6 +20,7 @@
 #include "catalog/pg_type.h"
 #include "commands/copyfrom_internal.h"
 #include "commands/tablecmds.h"
+#include "commands/tablespace.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "funcapi.h"
@@ -38,6 +39,7 @@
 #include "utils/tuplestore.h"
 
 #include "errors.h"
+#include "guc.h"
 #include "pipeline/clauses.h"
 #include "pipeline/engine.h"
 #include "pipeline/rows.h"
@@ -67,6 +69,7 @@ typedef struct Rows
 	LinkSession *session;
 	TupleDesc	desc;			/* of the rows */
 	TupleDesc	read;			/* of what COPY reads */
+	bool		json;			/* the format */
 	int			nfields;
 	Field	   *fields;
 	Tuplestorestate *store;
@@ -75,7 +78,7 @@ typedef struct Rows
 	char	  **paths;
 	Size		size;			/* of these arrays */
 	int64		skip_lines;		/* that COPY does not count */
-	uint64		skipped;
+	int64		skipped;
 	int64		limit;			/* of rows that are read, for a test; -1: none */
 	Relation	target;			/* NULL: a procedure */
 	bool		inserts;		/* the statement is an INSERT into it */
@@ -169,8 +172,9 @@ plan_fields(Rows *rows)
 	rows->desc = link_pipeline_row_desc(rows->pipeline, rows->target);
 	rows->nfields = rows->desc->natts - LINK_SOURCE_COLUMNS;
 	rows->fields = palloc0(rows->nfields * sizeof(Field));
+	rows->json = reads_json(rows->pipeline);
 	rows->read = CreateTemplateTupleDesc(rows->nfields);
-	if (fields != NIL && reads_json(rows->pipeline))
+	if (fields != NIL && rows->json)
 		plan_json(rows, fields);
 	else
 		for (int i = 0; i < rows->nfields; i++)
@@ -190,41 +194,13 @@ plan_fields(Rows *rows)
 	}
 }
 
-/* What is found in it by keys, or NULL: nothing, or null.  'root' is memory for it. */
-static JsonbValue *
-json_find(Jsonb *json, List *path, JsonbValue *root)
-{
-	JsonbValue *at = root;
-	ListCell   *lc;
-
-	if (JB_ROOT_IS_SCALAR(json))
-		(void) JsonbExtractScalar(&json->root, root);
-	else
-	{
-		root->type = jbvBinary;
-		root->val.binary.data = &json->root;
-		root->val.binary.len = VARSIZE(json) - VARHDRSZ;
-	}
-	foreach(lc, path)
-	{
-		const char *key = lfirst(lc);
-
-		if (at->type != jbvBinary || !JsonContainerIsObject(at->val.binary.data))
-			return NULL;
-		at = getKeyJsonValueFromContainer(at->val.binary.data, key, strlen(key), NULL);
-		if (at == NULL)
-			return NULL;
-	}
-	return at->type == jbvNull ? NULL : at;
-}
-
 /* As the field's type takes it: JSON as it stands, of others the text. */
 static char *
 json_field(const Rows *rows, int i, Jsonb *json)
 {
 	Oid			type = getBaseType(TupleDescAttr(rows->desc, i)->atttypid);
 	JsonbValue	root;
-	JsonbValue *value = json_find(json, rows->fields[i].path, &root);
+	JsonbValue *value = link_field_find(json, rows->fields[i].path, &root);
 	Jsonb	   *whole;
 
 	if (value == NULL)
@@ -325,13 +301,15 @@ leave_out(Rows *rows, const char *path, uint64 line, const char *raw, const Erro
 		link_messages_at(rows->session->messages, line) : NULL;
 	LinkWorkError where = {"Row", 0, path, (int64) line, raw};
 
+	/* more than are kept would only fill the disk until they go */
+	if (rows->skipped++ >= link_pipeline_history)
+		return;
 	if (message)
 	{
 		where.source = psprintf("%d", message->partition);
 		where.position = message->offset;
 	}
 	link_work_record(rows->pipeline, &where, error);
-	rows->skipped++;
 }
 
 /* A step that may fail and be undone; gives the error if it is one to be passed over. */
@@ -390,6 +368,19 @@ read_row(Rows *rows, void *arg)
 	return true;
 }
 
+/*
+ * Has COPY read to the end of what it refuses, so that the next row begins where it
+ * goes on?  Not where it cannot tell the end of a line, as with bytes that are not of
+ * the encoding, and never within a binary row.
+ */
+static bool
+is_past_row(const Rows *rows, CopyFromState cstate, const ErrorData *error)
+{
+	return cstate->line_buf_valid ||
+		(rows->json && error->sqlerrcode != ERRCODE_CHARACTER_NOT_IN_REPERTOIRE &&
+		 error->sqlerrcode != ERRCODE_UNTRANSLATABLE_CHARACTER);
+}
+
 static char *
 raw_line(CopyFromState cstate)
 {
@@ -427,8 +418,8 @@ take_rows(CopyFromState cstate, LinkObjectResult *result, void *arg)
 		line = cstate->cur_lineno + rows->skip_lines;
 		if (error)
 		{
-			/* what does not get past a line would stay there for ever */
-			if (line == bad_line)
+			/* it would stay there for ever, or take what follows for something else */
+			if (line == bad_line || !is_past_row(rows, cstate, error))
 				ThrowErrorData(error);
 			bad_line = line;
 			leave_out(rows, result->path, line, raw_line(cstate), error);
@@ -484,13 +475,8 @@ plan_statement(Rows *rows)
 	Query	   *query = rows->inserts ?
 		link_pipeline_insert_query(rows->pipeline, rows->target, ROWS_NAME, env) :
 		link_pipeline_select_query(rows->pipeline, ROWS_NAME, env);
-	List	   *rewritten = pg_rewrite_query(query);
 
-	if (list_length(rewritten) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_LINK_UNSUPPORTED),
-				 errmsg("pipelines do not support rules on their tables")));
-	return pg_plan_query(linitial_node(Query, rewritten), "", 0, NULL);
+	return pg_plan_query(linitial_node(Query, pg_rewrite_query(query)), "", 0, NULL);
 }
 
 static bool
@@ -581,7 +567,11 @@ make_table(TupleDesc desc)
 												  column->attcollation));
 	}
 
-	/* which is refused in a security-restricted operation, and runs nobody's code */
+	/*
+	 * Which is refused in a security-restricted operation, and runs nobody's code.
+	 * Where it lies is decided by the rights of before.
+	 */
+	PrepareTempTablespaces();
 	GetUserIdAndSecContext(&user, &context);
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, SECURITY_LOCAL_USERID_CHANGE);
 	table = DefineRelation(create, RELKIND_RELATION, owner, NULL, NULL).objectId;

@@ -8,6 +8,7 @@
 #include "compat.h"
 
 #include "catalog/pg_authid.h"
+#include "commands/tablespace.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/guc.h"
@@ -18,6 +19,8 @@
 void
 link_elevate(LinkElevated *saved)
 {
+	/* to the end of the transaction: the superuser may use tablespaces that temp_tablespaces of others may not */
+	PrepareTempTablespaces();
 	GetUserIdAndSecContext(&saved->user, &saved->context);
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID, saved->context | SECURITY_LOCAL_USERID_CHANGE);
 	saved->guc_level = NewGUCNestLevel();

@@ -42,8 +42,13 @@
 #define FIRST_RETRY 1000
 #define LAST_RETRY 60000
 
-/* Of a row that could not be loaded, that many bytes are kept. */
+/*
+ * Of a row that could not be loaded, that many bytes are kept; and of what is said
+ * of it, which may quote it, or of any other failure.
+ */
 #define RAW_BYTES 100
+#define TEXT_BYTES 200
+#define MESSAGE_BYTES 1000
 
 static bool
 is_stream(const LinkRow *link)
@@ -426,6 +431,21 @@ link_work_outside(int sqlstate)
 	}
 }
 
+/* 'text', in whole characters; cut where it is too long. */
+static char *
+clipped(const char *text, int sqlstate)
+{
+	int			class = ERRCODE_TO_CATEGORY(sqlstate);
+	int			most = class == ERRCODE_DATA_EXCEPTION || class == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION ?
+		TEXT_BYTES : MESSAGE_BYTES;
+	Size		len = strlen(text);
+
+	if (len <= most)
+		return pstrdup(text);
+	most -= 3;
+	return psprintf("%.*s...", pg_mbcliplen(text, most + MAX_MULTIBYTE_CHAR_LEN, most), text);
+}
+
 /* Of an error, in SPI. */
 static void
 insert_error(const LinkPipeline *pipeline, const LinkWorkError *where, const ErrorData *error)
@@ -443,9 +463,9 @@ insert_error(const LinkPipeline *pipeline, const LinkWorkError *where, const Err
 	nulls[1] = where->batch ? ' ' : 'n';
 	values[2] = CStringGetTextDatum(where->kind);
 	values[3] = CStringGetTextDatum(unpack_sql_state(error->sqlerrcode));
-	values[4] = CStringGetTextDatum(error->message ? error->message : "");
+	values[4] = CStringGetTextDatum(clipped(error->message ? error->message : "", error->sqlerrcode));
 	if (detail)
-		values[5] = CStringGetTextDatum(detail);
+		values[5] = CStringGetTextDatum(clipped(detail, error->sqlerrcode));
 	else
 		nulls[5] = 'n';
 	if (where->source)
@@ -527,7 +547,8 @@ stop(const LinkPipeline *pipeline, const ErrorData *error)
 	now = link_pipeline_by_id(pipeline->id);
 	if (now == NULL || now->version != pipeline->version || !link_pipeline_runs(now))
 		return;
-	link_pipeline_set_state(pipeline->id, LINK_PIPELINE_ERROR, error->message ? error->message : "");
+	link_pipeline_set_state(pipeline->id, LINK_PIPELINE_ERROR,
+							clipped(error->message ? error->message : "", error->sqlerrcode));
 	ereport(LOG_SERVER_ONLY,
 			(errmsg("pipeline \"%s\" has stopped with SQLSTATE %s", pipeline->name,
 					unpack_sql_state(error->sqlerrcode)),

@@ -4,6 +4,7 @@
 #
 #   bash test/bench/pipelines.sh [kafka [MESSAGES]]   default: 2000000, in 4 partitions
 #   bash test/bench/pipelines.sh files [FILES]        10000, of 10 rows, FS and S3 (versitygw)
+#   bash test/bench/pipelines.sh far [FILES]          10000, of one row, of a server that answers after 10 ms
 #   bash test/bench/pipelines.sh delay                from landing to being visible
 #   bash test/bench/pipelines.sh idle [SECONDS]       CPU of running pipelines with nothing to do
 #   bash test/bench/pipelines.sh names [NAMES]        1000000: memory of the scheduler
@@ -24,7 +25,7 @@ stop_services()
 }
 trap clean_up EXIT
 
-what=${1:-kafka files delay idle names}
+what=${1:-kafka files far delay idle names}
 number=${2:-}
 
 find_postgres
@@ -152,6 +153,42 @@ P
 		printf '\n%s files of 10 rows, %s' "$files" "$link"
 		ratios "$base" $((files * 10))
 	done
+}
+
+# The same of a server that is far away, as those of the vendors are.
+bench_far()
+{
+	local files=${number:-10000} port i turn p
+	as_user python3 "$LINK_SOURCE/test/services/names_s3.py" "$files" 10 >"$LINK_WORK/names.port" 2>"$LINK_WORK/names.log" &
+	names_server=$!
+	while [ ! -s "$LINK_WORK/names.port" ]; do sleep 0.1; done
+	port=$(awk '{print $2}' "$LINK_WORK/names.port")
+	drop_pipeline
+	sql "SELECT link.create_link('names', 'S3', '{\"aws_access_key_id\":\"x\",\"aws_secret_access_key\":\"x\"}', '{\"endpoint_url\":\"http://127.0.0.1:$port\",\"region\":\"r\"}', or_replace => true);
+		ALTER TABLE target ALTER sort SET DEFAULT '', ALTER body SET DEFAULT ''" >/dev/null
+	times=() seconds=() order=()
+	base="load_data, 10 ms away"
+	local runs=("sql \"SELECT count(*) FROM link.load_data('names', 'bench/', 'target', '{id}')\"" "run_pipeline $files" "run_pipeline $files")
+	local befores=("drop_pipeline; sql 'TRUNCATE target'" "make_far 1" "make_far 2")
+	local labels=("$base" "pipeline, one worker" "pipeline, two workers")
+	make_far()
+	{
+		drop_pipeline
+		sql "TRUNCATE target; SELECT link.create_pipeline('p', 'names', 'bench/', 'target', '{id}', max_partitions => $1)" >/dev/null
+	}
+	for i in $(seq "$repeats"); do
+		say "far, round $i of $repeats"
+		for turn in 0 1 2; do
+			p=$(((turn + i) % 3))
+			time_once "${labels[p]}" "${runs[p]}" "${befores[p]}"
+			check "$files" "${labels[p]}"
+		done
+	done
+	drop_pipeline
+	kill "$names_server"
+	names_server=
+	for p in "${order[@]}"; do median "$p"; done
+	ratios "$base" "$files"
 }
 
 # From a file's rename to its name until its row is seen, at the default interval.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An S3 server with very many objects, of which it makes up the names.
 
-    names_s3.py NAMES
+    names_s3.py NAMES [MS]      each object is sent so many ms after it was asked for
 
 Checks no signature, prints "port N". Every bucket holds 0000000000.csv and so on,
 NAMES of them, each with one line. Knows ListObjectsV2 with prefix and start-after,
@@ -12,10 +12,12 @@ how many listings and names were asked for.
 import bisect
 import sys
 import threading
+import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 NAMES = [int(sys.argv[1])]
+DELAY = int(sys.argv[2]) / 1000 if len(sys.argv) > 2 else 0
 LATE = []                       # names that do not fit into the row
 ASKED = [0, 0]
 LOCK = threading.Lock()
@@ -71,6 +73,7 @@ class Handler(BaseHTTPRequestHandler):
             with LOCK:
                 return self.answer(b"%d %d\n" % tuple(ASKED))
         if "list-type" not in query:
+            time.sleep(DELAY)
             return self.answer(line(key))
         with LOCK:
             names, more = page_after(query.get("prefix", ""), query.get("start-after", ""))

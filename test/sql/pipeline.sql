@@ -173,7 +173,7 @@ SELECT link.create_pipeline('x', 'files', 'in/*.csv', 't', '{id}', "set" => 'nam
 SELECT link.create_pipeline('full', 'files', 'in/*.csv', 't', '{id,@n}', format => 'csv',
 	"set" => $$name = 'at @n: '||@n || @ '-1'::float8, file = pipeline_source_file() -- and so on$$, "where" => '@n<>''@'' AND id=@n::int OR pipeline_kafka_offset ( ) > 0',
 	on_conflict => '(id) DO UPDATE SET name = excluded.name WHERE t.id <> 0', skip_errors => '{PARSER,DUPLICATE KEY}', stop_on_error => false,
-	batch_interval => 50, max_partitions => 3, max_retries => 0, max_offsets => 9000000000, force_null => '{name}');
+	batch_interval => 50, max_partitions => 3, max_retries => 0, max_offsets => 9000000000, force_null => '{id,@n}');
 SELECT link.create_pipeline('full', 'files', 'in/*.csv', 't', '{id,@n}', format => 'csv',
 	"set" => $$name = 'at @n: '||@n || @ '-1'::float8, file = pipeline_source_file() -- and so on$$, "where" => '@n<>''@'' AND id=@n::int OR pipeline_kafka_offset ( ) > 0',
 	on_conflict => '(id) DO UPDATE SET name = excluded.name WHERE t.id <> 0', skip_errors => '{PARSER,DUPLICATE KEY}', stop_on_error => false,
@@ -405,6 +405,49 @@ SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv
 SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' INTO TABLE t (id) ON DUPLICATE KEY UPDATE id = 1$$);
 SELECT * FROM link.execute($$CREATE OR REPLACE PIPELINE IF NOT EXISTS x AS LOAD DATA LINK files 'in/*.csv' INTO TABLE t$$);
 SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' STOP_ON_EROR ON INTO TABLE t$$);
+-- each names its place
+SELECT * FROM link.execute($$CREATE PIPELINE x$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA S3 'in/*.csv' CONFIG '{}' INTO TABLE t$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' INTO t$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' BATCH_INTERVAL = 1 INTO TABLE t$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' BATCH_INTERVAL 1 BATCH_INTERVAL 1 INTO TABLE t$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' SKIP PARSER ERROR INTO TABLE t$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' STOP_ON_ERROR MAYBE INTO TABLE t$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' INTO PROCEDURE take(regclass) FORMAT CSV (id)$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' INTO TABLE t FORMAT CSV (id, nme)$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' INTO TABLE t FORMAT CSV (id, @n) SET name = upperr(@n)$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' INTO TABLE t FORMAT CSV (id, @n) WHERE id >$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' INTO TABLE t FORMAT CSV (id, @n) WHERE @m > 0$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' INTO TABLE t FORMAT CSV (id, @n) ON CONFLICT (name) DO NOTHING$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' INTO TABLE t FORMAT CSV WITH (force_null = (nme))$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' INTO TABLE t FORMAT CSV WITH (force_not_null = (name)) (id, @n)$$);
+SELECT * FROM link.execute($$CREATE PIPELINE x AS LOAD DATA LINK files 'in/*.csv' INTO TABLE t FORMAT CSV WITH (force_null = (id), force_not_null = ("@n")) (id, @n)$$);
+-- each option alone
+SELECT * FROM link.execute('ALTER PIPELINE x SET BATCH_INTERVAL 100');
+SELECT * FROM link.execute('ALTER PIPELINE x SET MAX_PARTITIONS_PER_BATCH 2');
+SELECT * FROM link.execute('ALTER PIPELINE x SET MAX_RETRIES_PER_BATCH_PARTITION 3');
+SELECT * FROM link.execute('ALTER PIPELINE x SET MAX_OFFSETS_PER_BATCH_PARTITION 5');
+SELECT * FROM link.execute('ALTER PIPELINE x SET STOP_ON_ERROR OFF');
+SELECT * FROM link.execute('ALTER PIPELINE x SET SKIP CONSTRAINT ERRORS');
+SELECT * FROM link.execute('SHOW CREATE PIPELINE x');
+SELECT * FROM link.execute('ALTER PIPELINE x SET OFFSETS EARLIEST');
+SELECT * FROM link.execute('ALTER PIPELINE x SET OFFSETS NEWEST');
+SELECT * FROM link.execute($$ALTER PIPELINE x SET OFFSETS '{"in/a.csv": 1'$$);
+SELECT * FROM link.execute($$ALTER PIPELINE x SET OFFSETS CURSOR 'a'$$);
+SELECT * FROM link.execute('ALTER PIPELINE x DROP FILE in/a.csv');
+SELECT * FROM link.execute($$ALTER PIPELINE x DROP FILE 'in/none.csv'$$);
+SELECT * FROM link.execute('ALTER PIPELINE x SET');
+SELECT * FROM link.execute('ALTER PIPELINE x');
+SELECT * FROM link.execute('TEST PIPELINE x LIMIT');
+SELECT * FROM link.execute('START PIPELINE x LIMIT 1 BATCHES');
+SELECT * FROM link.execute('START PIPELINE x FOREGROUND LIMIT 1');
+SELECT * FROM link.execute('START PIPELINE IF EXISTS x');
+SELECT * FROM link.execute('START PIPELINE nowhere');
+SELECT * FROM link.execute('STOP PIPELINE x');
+SELECT * FROM link.execute('SHOW CREATE PIPELINE nowhere');
+SELECT * FROM link.execute('DROP PIPELINE nowhere');
+SELECT * FROM link.execute('DROP PIPELINE x, x');
+SELECT * FROM link.execute('DROP PIPELINE x');
 RESET ROLE;
 SELECT * FROM link.execute('SHOW PIPELINES');
 

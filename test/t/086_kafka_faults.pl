@@ -184,15 +184,14 @@ is(committed('big'), "small\n", '... and is all that is seen');
 
 # ... and with one that is frozen.
 {
-	my %running;
-	foreach my $how ('cancel', 'terminate')
-	{
-		$running{$how} = [ map { begin_sql($_) } export(slowly('frozen', 1000000, 0.0005), 'k', 't'), count_of('slow', 'long') ];
-	}
-	my @soon = map { begin_sql($_) } export(slowly('frozen', 1000000, 0.0005), 'soon', 't'), export("SELECT 'big ' || generate_series(1, 100000000)", 'soon', 'big'),
-	  count_of('slow_soon', 'long');
+	my %running = map { $_ => [ begin_sql(export(slowly('frozen', 1000000, 0.0005), 'k', 't')) ] } 'cancel', 'terminate';
+	my @soon = map { begin_sql($_) } export(slowly('frozen', 1000000, 0.0005), 'soon', 't'), export("SELECT 'big ' || generate_series(1, 100000000)", 'soon', 'big');
 	my $end = end_of('t');
 	wait_for('messages', sub { end_of('t') > $end + 100 });
+	# reads last some seconds: they begin now, or would be over on a slow machine
+	push @{ $running{$_} }, begin_sql(count_of('slow', 'long')) foreach 'cancel', 'terminate';
+	push @soon, begin_sql(count_of('slow_soon', 'long'));
+	sleep 0.5;
 	broker('freeze');
 	sleep 1;
 	foreach my $how ('cancel', 'terminate')

@@ -89,7 +89,7 @@ is(as('loader', q{SELECT link.create_pipeline('takes', 'files', 'in/*', procedur
 eventually('SELECT count(*) FROM clause WHERE n > 100', '3', '... gets nowhere');
 
 # What the names of clauses mean is settled when the pipeline is made, and nobody comes between.
-sql(q{CREATE FUNCTION public.lower(text) RETURNS text LANGUAGE sql AS $$SELECT 'trapped'$$; CREATE SCHEMA trap; GRANT ALL ON SCHEMA trap TO other;
+sql(q{CREATE FUNCTION public.lower(text) RETURNS text LANGUAGE sql AS $$SELECT 'trapped'$$; CREATE SCHEMA trap; GRANT ALL ON SCHEMA trap TO other; GRANT USAGE ON SCHEMA trap TO loader, target;
 	SET ROLE target; CREATE TABLE path (n int, t text); GRANT INSERT ON path TO loader});
 is(as('loader', q{SET search_path = trap, public; SELECT link.create_pipeline('path', 'public.files', 'in/*', 'public.path', fields => '{n}', "set" => 't = lower($$A$$)', format => 'csv', batch_interval => 100); SELECT link.start_pipeline('path')}), "\n", 'a clause with a function');
 eventually('SELECT count(*), min(t) FROM path', '3|a', '... is the one of pg_catalog');
@@ -100,7 +100,8 @@ sql("SELECT link.stop_pipeline('path')");
 
 # Rights that are revoked end it within a batch.
 foreach my $case ([ 'takes', 'REVOKE EXECUTE ON PROCEDURE takes FROM loader; REVOKE target FROM loader', 'GRANT EXECUTE ON PROCEDURE takes TO loader; GRANT target TO loader', 'EXECUTE on the procedure', 5 ],
-	[ 'path', 'REVOKE INSERT ON path FROM loader; REVOKE target FROM loader; GRANT target TO loader; ALTER ROLE loader NOINHERIT', 'GRANT INSERT ON path TO loader; ALTER ROLE loader INHERIT', 'INSERT, of one who inherits nothing', 6 ],
+	[ 'path', 'REVOKE INSERT ON path FROM loader; REVOKE target FROM loader; ALTER ROLE loader NOINHERIT; GRANT target TO loader',
+		'REVOKE target FROM loader; ALTER ROLE loader INHERIT; GRANT target TO loader; GRANT INSERT ON path TO loader', 'INSERT, of one who inherits nothing', 6 ],
 	[ 'path', 'REVOKE CONNECT ON DATABASE postgres FROM PUBLIC', 'GRANT CONNECT ON DATABASE postgres TO PUBLIC', 'CONNECT', 7 ],
 	[ 'path', 'ALTER ROLE loader NOLOGIN', 'ALTER ROLE loader LOGIN', 'LOGIN', 8 ])
 {
@@ -190,6 +191,9 @@ put('once/7', "7\n");
 eventually('SELECT count(*) FROM once', '7', '... and goes on');
 is(sql('SELECT count(*) FROM once', $subscriber, 'restored'), '6', '... there nothing was loaded');
 is(sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'restored'", $subscriber), '0', '... there is no process');
+sql("SELECT link.start_pipeline('once')", $subscriber, 'restored');
+eventually('SELECT count(*), count(DISTINCT n) FROM once', '7|7', '... until it is started there, and loads what the dump did not have', $subscriber, 'restored');
+sql("SELECT link.stop_pipeline('once')", $subscriber, 'restored');
 
 # A standby: nothing runs, and when it takes over, it goes on.
 $node->backup('backup');

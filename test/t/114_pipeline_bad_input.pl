@@ -72,10 +72,11 @@ sub pending { my ($name) = @_; return sql("SELECT pending_files FROM link.pipeli
 # A table of its own for each, and a folder; not started.
 sub pipeline
 {
-	my ($name, $more, $columns) = @_;
+	my ($name, $more, $columns, $format) = @_;
+	$format //= 'csv';
 	mkdir "$root/$name" or die;
 	sql("CREATE TABLE $name (" . ($columns // 'n int, t text') . ')');
-	sql("SELECT link.create_pipeline('$name', 'files', '$name/*', '$name', format => 'csv', batch_interval => 100"
+	sql("SELECT link.create_pipeline('$name', 'files', '$name/*', '$name', format => '$format', batch_interval => 100"
 		  . (($more // '') =~ /max_retries/ ? '' : ', max_retries => 1') . ($more ? ", $more" : '') . ')');
 }
 
@@ -171,6 +172,42 @@ start('raw');
 eventually('SELECT count(*) FROM raw', '2', 'a long bad row');
 is(sql("SELECT octet_length(raw), raw FROM link.pipeline_errors WHERE pipeline = 'raw'"), '100|x' . ("\xe2\x82\xac" x 33), '... its first 100 bytes, at most, in whole characters');
 stop('raw');
+
+# Where the end of a row is not known nothing can be left out: the object fails, at once and with one error.
+put('.binary', '');
+sql("COPY (SELECT i, i FROM generate_series(1, 3) i) TO '$root/.binary' (FORMAT binary)");
+foreach my $case ([ 'skip_bytes', "1,a\n2,\xff\n3,c\n", 'csv', '22021' ], [ 'skip_json_bytes', qq({"n":1,"t":"a"}\n{"n":2,"t":"\xff"}\n), 'json', '22021' ],
+	[ 'skip_binary', slurp_file("$root/.binary"), 'binary', '22021' ])
+{
+	my ($p, $content, $format, $sqlstate) = @$case;
+	pipeline($p, "skip_errors => '{PARSER}', max_retries => 0", $format eq 'binary' ? 'n text, t text' : undef, $format);
+	put("$p/1", $content);
+	start($p);
+	ends($p);
+	is(sql("SELECT kind, sqlstate, source FROM link.pipeline_errors WHERE pipeline = '$p'"), "Load|$sqlstate|$p/1", "... SKIP PARSER ERRORS, $p: the object fails");
+	is(sql("SELECT count(*) FROM $p"), '0', '... and none of it is loaded');
+	stop($p);
+}
+# a line of JSON that is none has an end
+pipeline('skip_json', "skip_errors => '{PARSER}'", undef, 'json');
+put('skip_json/1', qq({"n":1,"t":"a"}\n{"n":2,"t":\n{"n":"x","t":"b"}\n{"n":3,"t":"c"}\n));
+start('skip_json');
+eventually("SELECT string_agg(n::text, ' ' ORDER BY n) FROM skip_json", '1 3', 'JSON: good rows are loaded');
+is(sql("SELECT string_agg(sqlstate || ' ' || position, ',' ORDER BY position) FROM link.pipeline_errors WHERE pipeline = 'skip_json' AND kind = 'Row'"), '22P02 2,22P02 3', '... bad ones recorded');
+stop('skip_json');
+
+# What is said of a row quotes it no further either.
+pipeline('quoted', "skip_errors => '{PARSER}', max_retries => 0");
+put('quoted/1', "1,a\n" . ('x' x (300 << 20)) . ",b\n3,c\n");
+start('quoted');
+eventually('SELECT count(*) FROM quoted', '2', 'a row of 300 MB that is left out');
+is(sql("SELECT octet_length(raw), octet_length(message), octet_length(detail) <= 200 FROM link.pipeline_errors WHERE pipeline = 'quoted'"), '100|200|t', '... leaves its first bytes');
+sql("SELECT link.stop_pipeline('quoted'); SELECT link.alter_pipeline('quoted', skip_errors => '{}'); SELECT link.drop_pipeline_file('quoted', 'quoted/1'); TRUNCATE quoted");
+start('quoted');
+ends('quoted');
+is(sql("SELECT octet_length(p.error), octet_length(e.message) FROM link.pipelines p JOIN link.pipeline_errors e USING (pipeline) WHERE pipeline = 'quoted' AND kind = 'Load'"), '200|200', '... also where it stops the pipeline');
+unlink "$root/quoted/1";
+stop('quoted');
 
 # Nothing to load is no error.
 pipeline('empty', "header => 'true'");
@@ -270,23 +307,28 @@ my @changes = (
 	[ 'retyped', 'ALTER TABLE % ALTER COLUMN t TYPE int USING 1', '22P02', 'ALTER TABLE % ALTER COLUMN t TYPE text' ],
 	[ 'narrowed', 'ALTER TABLE % ALTER COLUMN t TYPE varchar(1) USING left(t, 1)', '22001', 'ALTER TABLE % ALTER COLUMN t TYPE text' ],
 	[ 'checked', "ALTER TABLE % ADD CHECK (t <> 'late 2') NOT VALID", '23514', 'ALTER TABLE % DROP CONSTRAINT checked_t_check' ],
+	[ 'not_null', 'ALTER TABLE % ADD COLUMN x int NOT NULL DEFAULT 0; ALTER TABLE % ALTER x DROP DEFAULT', '23502', 'ALTER TABLE % ALTER x SET DEFAULT 0', '{n,t}' ],
+	[ 'listed_added', 'ALTER TABLE % ADD COLUMN x int', '', '', '{n,t}' ],
+	[ 'listed_dropped', 'ALTER TABLE % DROP COLUMN t', '42703', 'ALTER TABLE % ADD COLUMN t text', '{n,t}' ],
+	[ 'listed_renamed', 'ALTER TABLE % RENAME COLUMN t TO u', '42703', 'ALTER TABLE % RENAME COLUMN u TO t', '{n,t}' ],
+	[ 'inside', 'ALTER TABLE % RENAME TO inside_old; CREATE TABLE % (n int, t text) PARTITION BY RANGE (n); ALTER TABLE % ATTACH PARTITION inside_old FOR VALUES FROM (0) TO (10)', '', '' ],
 	[ 'renamed', 'ALTER TABLE % RENAME TO renamed_new; CREATE VIEW renamed AS TABLE renamed_new', '', '' ],
 	[ 'moved', 'ALTER TABLE % SET SCHEMA elsewhere; CREATE VIEW moved AS TABLE elsewhere.moved', '', '' ],
 );
 sql('CREATE SCHEMA elsewhere');
 foreach my $case (@changes)
 {
-	my ($name, $change, $sqlstate, $mend) = @$case;
-	pipeline($name);
+	my ($name, $change, $sqlstate, $mend, $fields) = @$case;
+	pipeline($name, $fields ? "fields => '$fields'" : undef);
 	put("$name/1", "1,early 1\n");
 	start($name);
 	eventually("SELECT count(*) FROM $name", '1', "$name: a table");
-	sql($change =~ s/%/$name/r);
+	sql($change =~ s/%/$name/gr);
 	put("$name/2", "2,late 2\n");
 	if ($sqlstate)
 	{
 		ends($name);
-		like(last_error($name), qr{^$sqlstate $name/2 1}, "... $sqlstate");
+		like(last_error($name), $sqlstate eq '42703' ? qr{^42703 $name/2 } : qr{^$sqlstate $name/2 1}, "... $sqlstate");
 		is(sql("SELECT count(*) FROM $name"), '1', '... nothing is loaded');
 		sql($mend =~ s/%/$name/r);
 		start($name);
@@ -303,6 +345,42 @@ is(sqlstate_of($node, 'DROP PROCEDURE takes'), '2BP01', 'a procedure neither');
 sql('DROP PROCEDURE takes CASCADE');
 is(sql("SELECT count(*) FROM link.pipelines WHERE pipeline = 'takes'"), '0', '... but with its pipeline');
 is(sqlstate_of($node, "SELECT link.drop_link('files')"), '2BP01', 'a link neither');
+isnt(sqlstate_of($node, "SELECT link.create_link('files', 'S3', or_replace => true)"), '00000', '... nor become one of another type');
+
+# One that is gone although nobody was asked, as by a superuser who has event triggers disabled.
+pipeline('unasked');
+put('unasked/1', "1,a\n");
+start('unasked');
+eventually('SELECT count(*) FROM unasked', '1', 'a table');
+sql('ALTER EVENT TRIGGER link_on_sql_drop DISABLE; DROP TABLE unasked; ALTER EVENT TRIGGER link_on_sql_drop ENABLE ALWAYS; CREATE TABLE unasked (n int, t text)');
+put('unasked/2', "2,a\n");
+ends('unasked');
+like(last_error('unasked'), qr/^42P01/, '... that is gone is no table');
+is(sqlstate_of($node, "SELECT link.start_pipeline('unasked')"), '42P01', '... nor when it is started');
+is(sql('SELECT count(*) FROM unasked'), '0', '... one of the same name is not its target');
+sql("SELECT link.create_pipeline('unasked', 'files', 'unasked/*', 'unasked', format => 'csv', batch_interval => 100, or_replace => true)");
+start('unasked');
+eventually("SELECT string_agg(n::text, ' ') FROM unasked", '2', '... until OR REPLACE makes it so; positions stay');
+stop('unasked');
+
+# What can be watched: a line of the log for each change of state.
+{
+	pipeline('watched', 'max_retries => 0');
+	my $from = -s $node->logfile;
+	start('watched');
+	eventually("SELECT string_agg(DISTINCT wait_event_type, ' ') FROM pg_stat_activity WHERE backend_type = 'link scheduler'", 'Extension', 'a scheduler that waits says so');
+	put('watched/1', "1,a\n2,b\n");
+	eventually("SELECT rows, bytes, duration_ms > 0, state FROM link.pipeline_batches WHERE pipeline = 'watched'", '2|8|t|Succeeded', 'a batch has rows, bytes, duration');
+	is(sql("SELECT * FROM link.show_pipelines() WHERE pipeline = 'watched'"), 'watched|Running|t', 'SHOW PIPELINES');
+	put('watched/2', "x,a\n");
+	ends('watched');
+	is(sql("SELECT state, pending_files, lag FROM link.pipelines WHERE pipeline = 'watched'"), 'Error|1|', '... what waits is counted');
+	start('watched');
+	ends('watched');
+	stop('watched');
+	my @lines = grep { /LOG:.*(verb=(start|stop)_pipeline|has stopped with)/ } split /\n/, slurp_file($node->logfile, $from);
+	is(join(' ', map { /pipeline "?watched"?.*22P02/ ? 'Error' : /verb=(\w+)_pipeline.*outcome=ok.*watched/ ? $1 : $_ } @lines), 'start Error start Error stop', '... and each change of state has a line of the log');
+}
 sql("SELECT link.create_link('spare', 'FS', config => '{\"root\":\"$root\"}'); CREATE TABLE spare (n int, t text);
 	SELECT link.create_pipeline('spare', 'spare', 'gone/*', 'spare', format => 'csv', batch_interval => 100); SELECT link.start_pipeline('spare')");
 eventually('SELECT count(*) > 0 FROM spare', 't', 'a pipeline of a link');
