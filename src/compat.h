@@ -206,6 +206,25 @@ typedef void LinkJsonResult;
 	makeJsonLexContextCstringLen(text, len, GetDatabaseEncoding(), true)
 #endif
 
+/*
+ * Relations and their files, which 16 gave new names, and a type of their own to
+ * the paths of 18: of a BufferTag the file's number, and is it of the relation?
+ */
+#if PG_VERSION_NUM >= 160000
+#define link_buffer_file(tag) BufTagGetRelNumber(tag)
+#define link_buffer_is_of(tag, rel) BufTagMatchesRelFileLocator(tag, &(rel)->rd_locator)
+#else
+#define link_buffer_file(tag) ((tag)->rnode.relNode)
+#define link_buffer_is_of(tag, rel) RelFileNodeEquals((tag)->rnode, (rel)->rd_node)
+#endif
+#if PG_VERSION_NUM >= 180000
+#define link_relation_path(rel) pstrdup(relpathperm((rel)->rd_locator, MAIN_FORKNUM).str)
+#elif PG_VERSION_NUM >= 160000
+#define link_relation_path(rel) relpathperm((rel)->rd_locator, MAIN_FORKNUM)
+#else
+#define link_relation_path(rel) relpathperm((rel)->rd_node, MAIN_FORKNUM)
+#endif
+
 /* 18 lets a module tell its name and version. */
 #ifdef PG_MODULE_MAGIC_EXT
 #define LINK_MODULE_MAGIC PG_MODULE_MAGIC_EXT(.name = "link", .version = LINK_VERSION)

@@ -18,6 +18,7 @@
 #include "utils/builtins.h"
 
 #include "backup/base.h"
+#include "backup/changed.h"
 #include "backup/crew.h"
 #include "backup/inventory.h"
 #include "catalog/tables.h"
@@ -195,15 +196,48 @@ add_tasks(List *tasks, const LinkInventoryTable *table, XLogRecPtr baseline)
 	return tasks;
 }
 
+typedef struct Candidate
+{
+	LinkChangedTable table;
+	LinkInventoryTable *now;
+	LinkBackupTable *before;
+	int			first;			/* of its tasks; -1: none, it is known to have changed */
+} Candidate;
+
+static List *
+find_candidates(const LinkManifest *base, List *tables)
+{
+	List	   *before = list_copy(base->tables);
+	List	   *candidates = NIL;
+	ListCell   *lc;
+
+	list_sort(before, by_oid);
+	foreach(lc, tables)
+	{
+		LinkInventoryTable *table = lfirst(lc);
+		LinkBackupTable *known = table_of(before, table->table.oid);
+		Candidate  *candidate;
+
+		if (known == NULL || !may_be_unchanged(table, known))
+			continue;
+		candidate = palloc0(sizeof(Candidate));
+		candidate->table.oid = table->table.oid;
+		candidate->table.file = table->table.file;
+		candidate->table.blocks = table->table.blocks;
+		candidate->now = table;
+		candidate->before = known;
+		candidate->first = -1;
+		candidates = lappend(candidates, candidate);
+	}
+	return candidates;
+}
+
 void
 link_base_reuse(const LinkRow *row, const LinkManifest *base, const LinkManifest *now, List *tables, int processes)
 {
-	List	   *before = list_copy(base->tables);
-	List	   *candidates = NIL;	/* LinkInventoryTable * */
-	List	   *firsts = NIL;	/* number of the first task of each */
+	List	   *candidates;
 	List	   *tasks = NIL;
 	ListCell   *lc;
-	ListCell   *first;
 
 	if (!is_comparable(base, now))
 	{
@@ -211,25 +245,24 @@ link_base_reuse(const LinkRow *row, const LinkManifest *base, const LinkManifest
 				(errmsg("all tables are copied: this server's history is not that of backup " INT64_FORMAT, base->id)));
 		return;
 	}
-	list_sort(before, by_oid);
-	foreach(lc, tables)
+	candidates = find_candidates(base, tables);
+	link_changed_in_memory(candidates, base->baseline);
+	foreach(lc, candidates)
 	{
-		LinkInventoryTable *table = lfirst(lc);
-		LinkBackupTable *known = table_of(before, table->table.oid);
+		Candidate  *candidate = lfirst(lc);
 
-		if (known == NULL || !may_be_unchanged(table, known))
+		if (candidate->table.changed)
 			continue;
-		candidates = lappend(candidates, table);
-		firsts = lappend_int(firsts, list_length(tasks));
-		tasks = add_tasks(tasks, table, base->baseline);
+		candidate->first = list_length(tasks);
+		tasks = add_tasks(tasks, candidate->now, base->baseline);
 	}
 	link_crew_run(row, tasks, processes);
-	forboth(lc, candidates, first, firsts)
+	foreach(lc, candidates)
 	{
-		LinkInventoryTable *table = lfirst(lc);
+		Candidate  *candidate = lfirst(lc);
 
-		if (!((LinkTask *) list_nth(tasks, lfirst_int(first)))->changed)
-			table->table.parts = table_of(before, table->table.oid)->parts;
+		if (candidate->first >= 0 && !((LinkTask *) list_nth(tasks, candidate->first))->changed)
+			candidate->now->table.parts = candidate->before->parts;
 	}
 }
 

@@ -28,6 +28,9 @@
 /* With the name a mark of those that are being made: nobody else gives a limit of none. */
 #define TEMPORARY_LIMIT 0
 
+/* What it becomes while it is being dropped, and stays if that ends early: DATCONNLIMIT_INVALID_DB of later minor versions. */
+#define DROPPED_LIMIT (-2)
+
 /* Class of our locks; see process.c for the others. */
 #define RESTORE_SUBID 32763
 
@@ -102,8 +105,8 @@ link_database_drop_leftovers(LinkClient *client)
 {
 	List	   *names =
 		link_client_texts(client, psprintf("SELECT datname FROM pg_catalog.pg_database "
-										   "WHERE datname ~ '^" TEMPORARY_PREFIX "[0-9]+$' AND datconnlimit = %d",
-										   TEMPORARY_LIMIT));
+										   "WHERE datname ~ '^" TEMPORARY_PREFIX "[0-9]+$' AND datconnlimit IN (%d, %d)",
+										   TEMPORARY_LIMIT, DROPPED_LIMIT));
 	ListCell   *lc;
 
 	foreach(lc, names)

@@ -15,6 +15,8 @@ SELECT link.create_link('links.files', 'FS', config => '{"root":"/tmp/link_regre
 SELECT link.grant_privilege('USE', 'LINK links.files', 'regress_link_keeper');
 SELECT link.grant_privilege('READ', 'LINK links.files', 'regress_link_stranger');
 SELECT link.grant_privilege('WRITE', 'LINK links.files', 'regress_link_reader');
+-- whoever seals first makes the key ring, and is told
+SELECT link.create_link('links.sealed', 'S3', '{"aws_access_key_id":"a","aws_secret_access_key":"b"}');
 CREATE SCHEMA elsewhere;
 GRANT USAGE ON SCHEMA elsewhere TO regress_link_keeper;
 CREATE TABLE elsewhere.city (id int PRIMARY KEY);

@@ -258,7 +258,7 @@ is(sqlstate_of($new, "DROP ROLE $_", db => 'other'), '2BP01', "DROP ROLE $_ is r
 is(sqlstate_of($new, 'DROP SCHEMA one'), '2BP01', 'so is DROP SCHEMA');
 is($new->safe_psql('postgres', q{SELECT evtname, evtenabled FROM pg_event_trigger WHERE evtname LIKE 'link%' ORDER BY 1;
 	SELECT count(*), min(tgenabled), max(tgenabled) FROM pg_trigger WHERE tgname LIKE 'link_guard%'}),
-	"link_on_ddl_command_end|A\nlink_on_ddl_command_start|A\nlink_on_sql_drop|A\n16|A|A", 'all triggers are there, and always fire');
+	"link_on_ddl_command_end|A\nlink_on_ddl_command_start|A\nlink_on_sql_drop|A\n20|A|A", 'all triggers are there, and always fire');
 is($new->safe_psql('postgres', q{BEGIN; DROP OWNED BY keeper, giver, gone; DROP ROLE keeper; SELECT link FROM link.links ORDER BY 1; ROLLBACK}),
 	"fourth\nsecond", 'DROP OWNED works still');
 
