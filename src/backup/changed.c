@@ -10,7 +10,7 @@
  *
  * What the snapshot sees was on its page, in memory, when the snapshot was taken.
  * A buffer stays dirty until all of it is written: so after a look at each that is
- * dirty, the file has the pages of all others, and is read many pages at a time.
+ * dirty, the file has the pages of all others, of which their first bytes are read.
  * What others change meanwhile is none of the snapshot's, and if a page is seen as
  * they write it, its position is of either (eight aligned bytes are not copied in
  * parts).
@@ -36,9 +36,6 @@
 #include "utils/rel.h"
 
 #include "backup/changed.h"
-
-/* Pages of a file that are read at a time. */
-#define READ_BLOCKS (256 * 1024 / BLCKSZ)
 
 /* Of a page, as nobody is changing it. */
 static bool
@@ -175,35 +172,41 @@ path_of(Relation rel, BlockNumber segment)
 	return segment == 0 ? path : psprintf("%s.%u", path, segment);
 }
 
-/* 0 if there are none, or not whole ones. */
-static BlockNumber
-read_pages(int fd, BlockNumber from, BlockNumber count, char *pages)
-{
-	ssize_t		got;
-
-	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_READ);
-	got = pg_pread(fd, pages, (size_t) count * BLCKSZ, (off_t) from * BLCKSZ);
-	pgstat_report_wait_end();
-	return got < 0 ? 0 : got / BLCKSZ;
-}
-
-/* One that is not as it should be may be just being written: the buffer manager knows. */
+/*
+ * Of a page the header alone, unless a checksum says whether all of it is as it
+ * was written.  One that is not may be just being written: the buffer manager knows.
+ */
 static bool
-is_page_changed(Relation rel, BlockNumber block, char *page, XLogRecPtr baseline)
+is_page_changed(Relation rel, int fd, const char *path, BlockNumber block, XLogRecPtr baseline)
 {
-	if (PageIsNew((Page) page))
+	union
+	{
+		PageHeaderData header;
+		PGAlignedBlock whole;
+	}			page;
+	size_t		size = DataChecksumsEnabled() ? BLCKSZ : SizeOfPageHeaderData;
+	ssize_t		got = pg_pread(fd, &page, size, (off_t) (block % RELSEG_SIZE) * BLCKSZ);
+
+	if (got != (ssize_t) size)
+	{
+		if (got >= 0)
+			errno = EIO;
+		ereport(ERROR,
+				(errcode_for_file_access(),
+				 errmsg("could not read block %u in file \"%s\": %m", block, path)));
+	}
+	if (PageIsNew((Page) &page))
 		return false;
-	if (PageGetLSN((Page) page) >= baseline)
+	if (PageGetLSN((Page) &page) >= baseline)
 		return true;
-	return DataChecksumsEnabled() && ((PageHeader) page)->pd_checksum != pg_checksum_page(page, block) &&
+	return DataChecksumsEnabled() && page.header.pd_checksum != pg_checksum_page(page.whole.data, block) &&
 		is_changed(rel, block, baseline);
 }
 
 /* Blocks of one segment. */
 static void
-read_segment(Relation rel, BlockNumber from, BlockNumber to, XLogRecPtr baseline, char *pages, volatile bool *changed)
+read_segment(Relation rel, BlockNumber from, BlockNumber to, XLogRecPtr baseline, volatile bool *changed)
 {
-	BlockNumber first = from - from % RELSEG_SIZE;
 	char	   *path = path_of(rel, from / RELSEG_SIZE);
 	int			fd = OpenTransientFile(path, O_RDONLY | PG_BINARY);
 
@@ -211,21 +214,15 @@ read_segment(Relation rel, BlockNumber from, BlockNumber to, XLogRecPtr baseline
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not open file \"%s\": %m", path)));
-	while (from < to && !*changed)
+	pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_READ);
+	for (BlockNumber block = from; block < to && !*changed; block++)
 	{
-		BlockNumber count = read_pages(fd, from - first, Min(READ_BLOCKS, to - from), pages);
-
 		CHECK_FOR_INTERRUPTS();
-		if (count == 0)
-			ereport(ERROR,
-					(errcode_for_file_access(),
-					 errmsg("could not read block %u in file \"%s\": %m", from, path)));
 		/* others may set it too, and nobody takes it back */
-		for (BlockNumber i = 0; i < count && !*changed; i++)
-			if (is_page_changed(rel, from + i, pages + (Size) i * BLCKSZ, baseline))
-				*changed = true;
-		from += count;
+		if (is_page_changed(rel, fd, path, block, baseline))
+			*changed = true;
 	}
+	pgstat_report_wait_end();
 	CloseTransientFile(fd);
 	pfree(path);
 }
@@ -234,15 +231,13 @@ void
 link_changed_pages(Oid table, BlockNumber from, BlockNumber to, XLogRecPtr baseline, volatile bool *changed)
 {
 	Relation	rel = relation_open(table, AccessShareLock);
-	char	   *pages = palloc(READ_BLOCKS * BLCKSZ);
 
 	while (from < to && !*changed)
 	{
 		BlockNumber end = Min(to, from - from % RELSEG_SIZE + RELSEG_SIZE);
 
-		read_segment(rel, from, end, baseline, pages, changed);
+		read_segment(rel, from, end, baseline, changed);
 		from = end;
 	}
-	pfree(pages);
 	relation_close(rel, NoLock);
 }

@@ -204,11 +204,13 @@ link_dump(const LinkDumpArgs *args, void (*take) (void *arg, const char *data, S
 }
 
 void
-link_undump(int archive, const char *section, const char *database, int jobs)
+link_undump(int archive, const char *section, const char *database, int jobs, bool workers)
 {
 	Program		program;
 
 	begin_program(&program, "pg_restore");
+	if (!workers)
+		program.environment[program.nenvironment++] = "PGOPTIONS=-c max_parallel_maintenance_workers=0";
 	add_connection(&program, database);
 	add_argument(&program, "--exit-on-error");
 	if (strcmp(section, "data") != 0)

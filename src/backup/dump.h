@@ -37,9 +37,9 @@ extern void link_dump(const LinkDumpArgs *args, void (*take) (void *arg, const c
 /*
  * Restore a section ("pre-data", "data", "post-data") of an archive, an open file
  * whose beginning is that of the archive, into a database of this server, by
- * 'jobs' connections.
+ * 'jobs' connections; 'workers': each may have parallel workers besides.
  */
-extern void link_undump(int archive, const char *section, const char *database, int jobs);
+extern void link_undump(int archive, const char *section, const char *database, int jobs, bool workers);
 
 /*
  * The same section as text, of which psql is to run the lines that begin with a

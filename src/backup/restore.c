@@ -77,16 +77,42 @@ link_restore_fetch(LinkSession *session, const char *path, const LinkBackupObjec
 	return file;
 }
 
+/*
+ * Is one table more than a process's share of all?  If none is, indexes are built
+ * side by side, and workers for each of them would but take turns with the others.
+ */
+static bool
+one_outweighs(const LinkManifest *manifest, int processes)
+{
+	uint64		all = 0;
+	uint64		largest = 0;
+	ListCell   *lc;
+
+	foreach(lc, manifest->tables)
+	{
+		uint64		bytes = 0;
+		ListCell   *part;
+
+		foreach(part, ((LinkBackupTable *) lfirst(lc))->parts)
+			bytes += ((LinkBackupObject *) lfirst(part))->text_bytes;
+		all += bytes;
+		largest = Max(largest, bytes);
+	}
+	return largest > all / processes;
+}
+
 static void
 restore_archive(Restore *restore, File archive, const char *section)
 {
+	bool		is_indexes = strcmp(section, "post-data") == 0;
 	int			fd = FileGetRawDesc(archive);
 
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not read a temporary file: %m")));
-	link_undump(fd, section, restore->temporary, strcmp(section, "post-data") == 0 ? restore->processes : 1);
+	link_undump(fd, section, restore->temporary, is_indexes ? restore->processes : 1,
+				!is_indexes || one_outweighs(restore->manifest, restore->processes));
 }
 
 static int
