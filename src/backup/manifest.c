@@ -29,6 +29,9 @@
 /* What the key of the HMAC is derived with, so that it is of no use for anything else. */
 #define KEY_PURPOSE "link backup manifest"
 
+/* More than any sentinel has: it is parsed before anything says whose it is. */
+#define SENTINEL_BYTES 4096
+
 /*
  * Names.
  */
@@ -574,7 +577,7 @@ manifest_from_text(const char *what, const char *text)
 
 /* All of an object, with a zero behind it. */
 static char *
-read_object(LinkSession *session, const char *path)
+read_object(LinkSession *session, const char *path, int longest)
 {
 	LinkSource *source = link_source_open(session, path);
 	StringInfoData text;
@@ -586,7 +589,7 @@ read_object(LinkSession *session, const char *path)
 		enlargeStringInfo(&text, 64 * 1024);
 		got = link_source_read(source, text.data + text.len, text.maxlen - text.len - 1);
 		text.len += got;
-		if (text.len > LINK_MAX_READ_FILE)
+		if (text.len > longest)
 			damaged(path, "It is longer than any that we write.");
 	} while (got > 0);
 	text.data[text.len] = '\0';
@@ -647,14 +650,14 @@ link_manifest_read(LinkSession *session, const char *path, int64 id)
 				(errcode(ERRCODE_LINK_NO_OBJECT),
 				 errmsg("there is no whole backup " INT64_FORMAT " at \"%s\" of link %s", id, path, session->link_name),
 				 errdetail("There is no object \"%s\".", sentinel_path)));
-	found = read_object(session, sentinel_path);
+	found = read_object(session, sentinel_path, SENTINEL_BYTES);
 	sentinel.what = sentinel_path;
 	sentinel.json = link_json_parse_own(sentinel_path, found, strlen(found));
 	if (get_number(&sentinel, "link_backup") != FORMAT)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_UNSUPPORTED),
 				 errmsg("backup object \"%s\" is of a format that this version does not know", sentinel_path)));
-	text = read_object(session, manifest_path);
+	text = read_object(session, manifest_path, LINK_MAX_READ_FILE);
 	verify(id, &sentinel, found, manifest_path, text);
 	manifest = manifest_from_text(manifest_path, text);
 	if (manifest->id != id)

@@ -58,7 +58,7 @@ row "pg_dump | zstd | aws" "" "" "as_user pg_dump -Fc -Z0 bench | zstd -q -1 | a
 row "pg_dump -Fd -j2, aws" "" "" "as_user pg_dump -Fd -j2 -f '$LINK_WORK/folder' bench && aws s3 cp --quiet --recursive '$LINK_WORK/folder' s3://bench/folder" "$clean_folder"
 row "BACKUP" "pg_dump | zstd | aws" 0.5 "bench \"SELECT link.backup_database('s3', 'bench/full')\""
 row "BACKUP, once more" "pg_dump -Fd -j2, aws" 0.8 "bench \"SELECT link.backup_database('s3', 'bench/full')\""
-[ -n "${LINK_BENCH_NO_DIFFERENTIAL:-}" ] || row "BACKUP WITH DIFFERENTIAL" "BACKUP" 0.1 "bench \"SELECT link.backup_database('s3', 'bench/full', 'differential')\"" \
+row "BACKUP WITH DIFFERENTIAL" "BACKUP" 0.1 "bench \"SELECT link.backup_database('s3', 'bench/full', 'differential')\"" \
 	"bench 'UPDATE pgbench_accounts_1 SET abalance = abalance + 1 WHERE aid < 1000'"
 row "aws | zstd | pg_restore" "" "" "aws s3 cp s3://bench/dump - | zstd -q -dc | as_user pg_restore -d again" "$empty"
 row "aws, pg_restore -Fd -j2" "" "" "as_user rm -rf '$LINK_WORK/back'; as_user mkdir '$LINK_WORK/back'; aws s3 cp --quiet --recursive s3://bench/folder '$LINK_WORK/back' && as_user pg_restore -j2 -d again '$LINK_WORK/back'" "$empty"

@@ -198,13 +198,15 @@ forge('as_it_was', $change);
 copy("$root/b/$id/BACKUP_COMPLETE", "$root/as_it_was/$id/BACKUP_COMPLETE") or die;
 refused('as_it_was', qr/ERROR:  XX001:.*manifest\.json/, 'under the sentinel that was there');
 foreach my $left ([ 'without', sub { $_[0] =~ s/, "hmac_sha256": "\w+"//r } ], [ 'null', sub { $_[0] =~ s/("hmac_sha256": )"\w+"/$1null/r } ], [ 'short', sub { $_[0] =~ s/("hmac_sha256": "\w\w)\w+/$1/r } ],
-	[ 'twice', sub { $_[0] =~ s/("hmac_sha256": )"(\w+)"/$1"$2", $1"$2"/r } ], [ 'spaces', sub { $_[0] =~ s/\}/ }/r } ], [ 'more', sub { $_[0] . '{}' } ], [ 'zero', sub { $_[0] . "\0" } ], [ 'nothing', sub { '' } ])
+	[ 'twice', sub { $_[0] =~ s/("hmac_sha256": )"(\w+)"/$1"$2", $1"$2"/r } ], [ 'spaces', sub { $_[0] =~ s/\}/ }/r } ], [ 'more', sub { $_[0] . '{}' } ], [ 'zero', sub { $_[0] . "\0" } ], [ 'long', sub { $_[0] =~ s/\}/', "more": [' . ('0,' x 10_000) . '0]}'/er } ], [ 'nothing', sub { '' } ])
 {
 	my ($what, $how) = @$left;
 	copy_folder("$root/b/.", "$root/$what");
 	put("$root/$what/$id/BACKUP_COMPLETE", $how->(slurp_file("$root/b/$id/BACKUP_COMPLETE")));
 	refused($what, qr/ERROR:  (XX001|22P02):.*BACKUP_COMPLETE/, "a sentinel: $what");
 }
+
+like(verify('long', $id), qr/longer than any/, '... which is not even parsed');
 
 # Older backups in the place of a newer one.
 sql(q{INSERT INTO numbers VALUES (-1, 'newer')}, 'source');
