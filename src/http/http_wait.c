@@ -9,7 +9,10 @@
  */
 #include "postgres.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -218,6 +221,20 @@ end_hung(LinkHttp *http)
 	}
 }
 
+/*
+ * Acknowledge at once what was received.  A server that sends the headers of an
+ * answer by themselves, and waits with the next bytes for them to be acknowledged
+ * (Nagle's algorithm; radosgw does), would otherwise have every small answer last
+ * the 40 ms that the kernel delays that.  It may fail: the socket may be closed.
+ */
+static void
+acknowledge(int fd)
+{
+	int			on = 1;
+
+	(void) setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 bool
 link_http_pump(LinkHttp *http, const char **problem)
 {
@@ -248,6 +265,8 @@ link_http_pump(LinkHttp *http, const char **problem)
 		if (events[i].events & (EPOLLERR | EPOLLHUP))
 			mask |= CURL_CSELECT_IN | CURL_CSELECT_OUT;
 		code = curl_multi_socket_action(http->multi, events[i].data.fd, mask, &running);
+		if (events[i].events & EPOLLIN)
+			acknowledge(events[i].data.fd);
 	}
 	if (timer_due && code == CURLM_OK)
 	{
