@@ -40,3 +40,9 @@ RESET SESSION AUTHORIZATION;
 SELECT * FROM link.execute('SHOW FULL LINKS ON productdb');
 SELECT * FROM link.who_can_use('productdb.exports');
 SELECT step, ok, detail FROM link.check_link('productdb.exports', 'testing');
+
+\echo '\n-- A schema goes to the link and comes back under another name, whole or not at all.\n'
+SELECT * FROM link.execute($$BACKUP DATABASE productdb TO LINK productdb.exports 'nightly'$$);
+SELECT * FROM link.execute($$RESTORE DATABASE productdb AS yesterday FROM LINK productdb.exports 'nightly'$$);
+SELECT count(*) AS "rows that differ" FROM ((TABLE productdb.t1 EXCEPT TABLE yesterday.t1) UNION ALL (TABLE yesterday.t1 EXCEPT TABLE productdb.t1)) d;
+SELECT schemas, mode, error FROM link.list_backups('productdb.exports', 'nightly');
