@@ -133,7 +133,7 @@ may_be_unchanged(const LinkInventoryTable *table, const LinkBackupTable *before)
 	return table->persistence == RELPERSISTENCE_PERMANENT &&
 		table->has_pages &&
 		table->settled &&
-		table->condition[0] == '\0' &&
+		!table->of_extension &&
 		!before->in_doubt &&
 		before->file == table->table.file &&
 		before->blocks == table->table.blocks &&

@@ -156,7 +156,9 @@ link_client_open(const char *conninfo)
 		"default_transaction_read_only = off",
 		"default_transaction_isolation = 'read committed'",
 		"statement_timeout = 0",
+		"lock_timeout = 0",
 		"idle_in_transaction_session_timeout = 0",
+		"idle_session_timeout = 0",
 		"row_security = off",
 		"lc_monetary = 'C'",
 	};

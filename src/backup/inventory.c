@@ -83,6 +83,7 @@ make_table(uint64 row)
 	one->table.file = (Oid) strtoul(column(row, 8), NULL, 10);
 	one->persistence = column(row, 9)[0];
 	one->table.root = column(row, 10);
+	one->of_extension = column(row, 11)[0] == 't';
 	return one;
 }
 
@@ -105,7 +106,8 @@ read_tables(List *schemas, MemoryContext context)
 		"AND ($1 IS NULL OR rn.nspname OPERATOR(pg_catalog.=) ANY ($1)) AND EXISTS ("
 		"SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) a JOIN pg_catalog.pg_partitioned_table p ON p.partrelid OPERATOR(pg_catalog.=) a.relid "
 		"JOIN pg_catalog.pg_opclass o ON o.oid OPERATOR(pg_catalog.=) ANY (p.partclass) WHERE p.partstrat OPERATOR(pg_catalog.=) 'h' "
-		"AND o.opcintype OPERATOR(pg_catalog.=) ANY ('{anyenum,anyarray,record,anyrange,anymultirange,oid}'::pg_catalog.regtype[]))) "
+		"AND o.opcintype OPERATOR(pg_catalog.=) ANY ('{anyenum,anyarray,record,anyrange,anymultirange,oid}'::pg_catalog.regtype[]))), "
+		"e.oid IS NOT NULL "
 		"FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
 		"LEFT JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam " CONFIG_OF_EXTENSION
 		"WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND c.relpersistence OPERATOR(pg_catalog.<>) 't' AND " OF_USERS

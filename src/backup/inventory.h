@@ -19,6 +19,7 @@ typedef struct LinkInventoryTable
 {
 	LinkBackupTable table;		/* without parts */
 	char	   *plain_name;		/* "schema.name", unquoted, for the paths of objects */
+	bool		of_extension;	/* whose code may give up its locks before its rows are seen by others */
 	char	   *condition;		/* "WHERE ..." or "": of an extension's table, what is not the extension's */
 	int64		bytes;			/* of its pages */
 	bool		has_pages;		/* its access method is heap, so ranges of pages can be read */

@@ -21,6 +21,7 @@
 #include "nodes/makefuncs.h"
 #include "port/atomics.h"
 #include "storage/dsm.h"
+#include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -272,7 +273,11 @@ take_tasks(Shared *shared)
 		MemoryContextSwitchTo(context);
 		do_task(session, shared, &tasks[n]);
 		if (++done % TABLES_AT_ONCE == 0)
+		{
 			SPI_commit();
+			/* CHECK constraints, indexes and values out of line all need one */
+			EnsurePortalSnapshotExists();
+		}
 		MemoryContextSwitchTo(session_context);
 		MemoryContextReset(context);
 	}
@@ -334,7 +339,6 @@ begin_session(const char *database)
 
 	link_client_run(client, "SET check_function_bodies = off");
 	link_client_run(client, "SET session_replication_role = origin");
-	link_client_run(client, "SET idle_session_timeout = 0");
 	/* what a backup sets for what it writes */
 	link_client_run(client, "SET datestyle = 'ISO'");
 	link_client_run(client, "SET intervalstyle = 'postgres'");

@@ -146,6 +146,17 @@ foreach (
 	drop(round_trip($db, 's3', "backups/$db", ''));
 }
 
+# More tables than one transaction of a loader takes, each of which needs a snapshot.
+sql('postgres', 'CREATE DATABASE crowd');
+sql('crowd', 'CREATE EXTENSION link');
+make_links('crowd');
+sql('crowd', q{CREATE FUNCTION fine(text) RETURNS bool LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT count(*) > 0 FROM pg_catalog.pg_class WHERE length($1) > 0); END';
+	SELECT format('CREATE TABLE many_%s (t text CHECK (public.fine(t))); ALTER TABLE many_%s ALTER t SET STORAGE external; INSERT INTO many_%s VALUES (repeat(''x'', 10000))', n, n, n) FROM generate_series(1, 250) n \gexec
+	CREATE SCHEMA s; CREATE TYPE s.color AS ENUM ('red', 'green', 'blue', 'black'); CREATE TABLE s.colored (c s.color, t text CHECK (public.fine(t))) PARTITION BY HASH (c);
+	SELECT format('CREATE TABLE s.hashed_%s PARTITION OF s.colored FOR VALUES WITH (MODULUS 2, REMAINDER %s)', n, n) FROM generate_series(0, 1) n \gexec
+	INSERT INTO s.colored SELECT c, 'x' FROM unnest(enum_range(NULL::s.color)) c});
+drop(round_trip('crowd', 's3', 'backups/crowd', ', parallel => 1'));
+
 # One of several ranges of pages; LINK_TEST_LONG=1: of 5 GB.
 my $megabytes = $ENV{LINK_TEST_LONG} ? 5000 : 600;
 {
