@@ -246,8 +246,8 @@ rethrow(PGresult *result)
 			 context ? errcontext("%s", context) : 0));
 }
 
-/* Until the answer to a statement is complete; 'take' is given its rows. */
-static void
+/* Until the answer to a statement is complete; 'take' is given its rows.  The error, or NULL. */
+static PGresult *
 finish(LinkClient *client, void (*take) (void *arg, const PGresult *result), void *arg)
 {
 	PGresult   *failure = NULL;
@@ -267,8 +267,7 @@ finish(LinkClient *client, void (*take) (void *arg, const PGresult *result), voi
 		PQclear(result);
 	}
 	client->busy = false;
-	if (failure)
-		rethrow(failure);
+	return failure;
 }
 
 void
@@ -288,7 +287,10 @@ link_client_send(LinkClient *client, const char *sql)
 void
 link_client_await(LinkClient *client)
 {
-	finish(client, NULL, NULL);
+	PGresult   *failure = finish(client, NULL, NULL);
+
+	if (failure)
+		rethrow(failure);
 }
 
 void
@@ -296,6 +298,24 @@ link_client_run(LinkClient *client, const char *sql)
 {
 	link_client_send(client, sql);
 	link_client_await(client);
+}
+
+char *
+link_client_try(LinkClient *client, const char *sql)
+{
+	PGresult   *failure;
+	char	   *message;
+
+	link_client_send(client, sql);
+	failure = finish(client, NULL, NULL);
+	if (failure == NULL)
+		return NULL;
+	message = field(failure, PG_DIAG_MESSAGE_PRIMARY);
+	/* one of libpq's own is about the connection */
+	if (message == NULL)
+		rethrow(failure);
+	PQclear(failure);
+	return message;
 }
 
 static void
@@ -311,8 +331,11 @@ List *
 link_client_texts(LinkClient *client, const char *sql)
 {
 	List	   *texts = NIL;
+	PGresult   *failure;
 
 	link_client_send(client, sql);
-	finish(client, take_texts, &texts);
+	failure = finish(client, take_texts, &texts);
+	if (failure)
+		rethrow(failure);
 	return texts;
 }

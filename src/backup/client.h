@@ -36,7 +36,10 @@ extern void link_client_close(LinkClient *client);
 /* One statement, whose rows nobody wants.  Its error is thrown as it is. */
 extern void link_client_run(LinkClient *client, const char *sql);
 
-/* The same in two, so that several sessions work at a time. */
+/* The same, but gives what the server has against it; NULL: nothing. */
+extern char *link_client_try(LinkClient *client, const char *sql);
+
+/* The first in two, so that several sessions work at a time. */
 extern void link_client_send(LinkClient *client, const char *sql);
 extern void link_client_await(LinkClient *client);
 

@@ -210,6 +210,17 @@ setting_value(const char *parameter, const char *value)
 	return list.data;
 }
 
+/* This server may not know the parameter, or the value: a time zone, say. */
+static void
+apply_setting(LinkClient *client, const char *parameter, const char *sql)
+{
+	const char *problem = link_client_try(client, sql);
+
+	if (problem)
+		ereport(WARNING,
+				(errmsg("the database's setting of \"%s\" is not restored: %s", parameter, problem)));
+}
+
 static void
 apply_settings(LinkClient *client, const char *name, List *settings)
 {
@@ -223,9 +234,9 @@ apply_settings(LinkClient *client, const char *name, List *settings)
 								   setting_value(parameter, lthird(lfirst(lc))));
 
 		if (role[0] == '\0')
-			link_client_run(client, psprintf("ALTER %s", set));
+			apply_setting(client, parameter, psprintf("ALTER %s", set));
 		else if (role_exists(role))
-			link_client_run(client, psprintf("ALTER ROLE %s IN %s", quote_identifier(role), set));
+			apply_setting(client, parameter, psprintf("ALTER ROLE %s IN %s", quote_identifier(role), set));
 		else
 			ereport(WARNING,
 					(errmsg("role \"%s\" does not exist: its setting of \"%s\" is not restored", role, parameter)));
@@ -267,11 +278,20 @@ apply_grants(LinkClient *client, const char *name, const LinkBackupDatabase *dat
 	}
 }
 
+/* Whoever watches a server connects to what he finds there, and a database that is in use gets no other name. */
+static void
+end_sessions(LinkClient *client, const char *name)
+{
+	link_client_run(client, psprintf("SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = %s",
+									 quote_literal_cstr(name)));
+}
+
 void
 link_database_finish(LinkClient *client, const char *temporary, const LinkBackupDatabase *database, const char *name)
 {
-	link_client_run(client, "BEGIN");
 	apply_settings(client, temporary, database->settings);
+	end_sessions(client, temporary);
+	link_client_run(client, "BEGIN");
 	if (database->has_grants)
 		apply_grants(client, temporary, database);
 	if (database->comment)

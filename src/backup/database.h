@@ -26,7 +26,11 @@ extern char *link_database_temporary_name(void);
 
 extern void link_database_create(LinkClient *client, const char *temporary, const LinkBackupDatabase *database);
 
-/* All at once: its name, connection limit, comment, privileges and settings.  Roles that do not exist get none. */
+/*
+ * Its settings, and then all at once its name, connection limit, comment and
+ * privileges; others that are connected to it are no more.  Roles that do not exist
+ * get none, and what this server does not take is no setting.
+ */
 extern void link_database_finish(LinkClient *client, const char *temporary, const LinkBackupDatabase *database,
 								 const char *name);
 

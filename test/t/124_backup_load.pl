@@ -121,7 +121,9 @@ my $temporary = sql(q{SELECT datname FROM pg_database WHERE datname ~ '^link_res
 my $err = '';
 isnt($node->psql($temporary, 'SELECT 1', extra_params => [ '-U', 'visitor' ], stderr => \$err), 0, 'nobody else connects to a database that is being restored');
 like($err, qr/too many connections for database/, '... since it has no connections to give');
+my $watcher = $node->background_psql($temporary);
+is($watcher->query_safe('SELECT 1'), '1', '... but superusers do');
 is(says("SELECT link.restore_database('files', 'waited', as_name => 'other')", 'postgres') =~ /^\d+$/ ? 1 : 0, 1, 'two RESTOREs at a time');
-like(finish($restoring), qr/^\d+$/, '... each of which ends');
+like(finish($restoring), qr/^\d+$/, '... each of which ends, whoever else is connected');
 is(sql(q{SELECT datconnlimit FROM pg_database WHERE datname = 'restored'}, 'postgres'), -1, '... with the connections that it had');
 done_testing();

@@ -37,6 +37,14 @@ sql(q{CREATE TABLE t AS SELECT i FROM generate_series(1, 100) i});
 my $good = sql(q{SELECT link.backup_database('files', 'good')});
 my $databases = databases();
 
+# A setting of the database that a server of another version does not know.
+sql(q{ALTER DATABASE source SET work_mem = '3MB'; UPDATE pg_db_role_setting SET setconfig = array_prepend('no_such_parameter=1', setconfig) WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'source')}, 'postgres');
+like(says(q{SELECT link.backup_database('files', 'odd')}), qr/^\d{16}/, 'a setting that is not known');
+like(says(q{SELECT link.restore_database('files', 'odd', as_name => 'odd')}, db => 'postgres'), qr/^\d{16}.*WARNING:.*"no_such_parameter" is not restored/s, '... is left out, and that is told');
+is(sql(q{SELECT setconfig FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'odd')}, 'postgres'), '{work_mem=3MB}', '... and the others are there');
+sql('DROP DATABASE odd', 'postgres');
+sql('ALTER DATABASE source RESET ALL', 'postgres');
+
 # Arguments.
 foreach my $case (
 	[ q{backup_database('files', 'b/*')}, '22023' ], [ q{backup_database('files', '../b')}, '22023' ], [ q{backup_database('files', '')}, '\w+' ],
