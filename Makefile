@@ -31,7 +31,7 @@ SHLIB_LINK_INTERNAL = $(libpq)
 SHLIB_LINK  = -Wl,-Bsymbolic-functions $(shell $(PKG_CONFIG) --libs $(PACKAGES))
 PG_CFLAGS   = -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
               -Wno-declaration-after-statement -Wdeclaration-after-statement $(if $(WERROR),-Werror)
-EXTRA_CLEAN = $(GRAMMAR) src/statement/link_gram.h $(OBJS:.o=.d) tmp_check
+EXTRA_CLEAN = $(GRAMMAR) src/statement/link_gram.h src/statement/link_gram.all $(OBJS:.o=.d) tmp_check
 
 # JIT bitcode needs the very clang that the server was built with; nothing here is inlined into queries.
 override with_llvm = no
@@ -46,7 +46,12 @@ PROVE_FLAGS += -I $(srcdir)/test/perl
 override CPPFLAGS += -MMD -MP
 -include $(OBJS:.o=.d)
 
-src/statement/link_gram.c: BISONFLAGS += -d -Werror
+# The rules of all statements behind those of link_gram.y; errors are told by the file that has them.
+src/statement/link_gram.all: src/statement/link_gram.y $(sort $(wildcard src/statement/grammar/*.y))
+	awk 'FNR == 1 { printf "#line 1 \"%s\"\n", FILENAME } /^%%$$/ && ++marks == 2 { nextfile } { print }' $^ >$@
+	awk '/^%%$$/ && ++marks == 2 { printf "#line %d \"%s\"\n", FNR, FILENAME } marks == 2 { print }' $< >>$@
+src/statement/link_gram.c: src/statement/link_gram.all
+	$(BISON) $(BISONFLAGS) -d -Werror -o $@ $<
 src/statement/link_gram.h: src/statement/link_gram.c
 	touch $@
 $(OBJS): | src/statement/link_gram.h

@@ -356,9 +356,8 @@ back_up(const LinkBackupArgs *args)
 	int64		id;
 	int			level;
 
-	link_backup_check_path(args->path);
-	backup.row = link_lookup_name(&args->link, args->differential ? LINK_ACL_READ | LINK_ACL_WRITE : LINK_ACL_WRITE);
-	link_backup_check_link(backup.row);
+	backup.row = link_backup_look_up(&args->link, args->path,
+									 args->differential ? LINK_ACL_READ | LINK_ACL_WRITE : LINK_ACL_WRITE);
 	backup.manifest.schemas = existing_schemas(args->schemas);
 	check_rights(backup.manifest.schemas);
 	link_backup_require_alone("BACKUP");

@@ -99,24 +99,10 @@ link_base_require(LinkSession *session, const char *path, const LinkManifest *ba
  * What is unchanged since.
  */
 
-static void
-key_of(ScanKey key, int64 id)
-{
-	link_key_int64(key, BASELINE_COL_BACKUP, id);
-}
-
 static bool
 is_recorded(int64 id)
 {
-	ScanKeyData key;
-	LinkScan	scan;
-	bool		found;
-
-	key_of(&key, id);
-	link_scan_begin(&scan, BASELINE_TABLE, BASELINE_INDEX, 1, &key);
-	found = HeapTupleIsValid(link_scan_next(&scan));
-	link_scan_end(&scan);
-	return found;
+	return HeapTupleIsValid(link_table_row(BASELINE_TABLE, BASELINE_INDEX, BASELINE_COL_BACKUP, id, NULL));
 }
 
 /* Do positions of the base mean anything here? */
@@ -303,7 +289,7 @@ link_base_forget(int64 id)
 
 	if (!hold(id, ExclusiveLock, false))
 		return false;
-	key_of(&key, id);
+	link_key_int64(&key, BASELINE_COL_BACKUP, id);
 	if (!XactReadOnly)
 		link_table_delete_all(BASELINE_TABLE, BASELINE_INDEX, 1, &key);
 	return true;

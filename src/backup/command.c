@@ -30,23 +30,22 @@ link_backup_require_alone(const char *command)
 				 errhint("Run it as a statement of its own.")));
 }
 
-void
-link_backup_check_path(const char *path)
+LinkRow *
+link_backup_look_up(const LinkName *link, const char *path, LinkAcl needed)
 {
+	LinkRow    *row;
+
 	link_path_check(path, true);
 	if (link_path_is_glob(path))
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_BAD_OPTION),
 				 errmsg("the path of a backup must not be a pattern: \"%s\"", path)));
-}
-
-void
-link_backup_check_link(const LinkRow *row)
-{
+	row = link_lookup_name(link, needed);
 	if (row->provider && (row->provider->features & LINK_IS_STREAM) != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_LINK_UNSUPPORTED),
 				 errmsg("links of type %s hold no backups", row->type)));
+	return row;
 }
 
 int

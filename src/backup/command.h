@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "catalog/links.h"
+#include "catalog/privileges.h"
 #include "provider/provider.h"
 
 /* How long a table is waited for that somebody changes. */
@@ -22,11 +23,11 @@
  */
 extern void link_backup_require_alone(const char *command);
 
-/* 22023 for one that cannot be a folder. */
-extern void link_backup_check_path(const char *path);
-
-/* 0A000 for a link to streams. */
-extern void link_backup_check_link(const LinkRow *row);
+/*
+ * The link, as link_lookup_name(), once the path is one that can be a folder
+ * (else 22023); 0A000 for one to streams.
+ */
+extern LinkRow *link_backup_look_up(const LinkName *link, const char *path, LinkAcl needed);
 
 /* What was asked for, or -1: as many as core takes for its maintenance, the leader among them. */
 extern int	link_backup_processes(int wanted);

@@ -132,19 +132,7 @@ link_history_fail(int64 id)
 static HeapTuple
 find(int64 id, TupleDesc *desc)
 {
-	LinkScan	scan;
-	ScanKeyData key;
-	HeapTuple	tuple;
-
-	link_key_int64(&key, BACKUP_COL_ID, id);
-	link_scan_begin(&scan, BACKUP_TABLE, BACKUP_INDEX, 1, &key);
-	tuple = link_scan_next(&scan);
-	if (HeapTupleIsValid(tuple))
-		tuple = heap_copytuple(tuple);
-	if (desc)
-		*desc = CreateTupleDescCopy(RelationGetDescr(scan.rel));
-	link_scan_end(&scan);
-	return tuple;
+	return link_table_row(BACKUP_TABLE, BACKUP_INDEX, BACKUP_COL_ID, id, desc);
 }
 
 void

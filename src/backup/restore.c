@@ -266,11 +266,9 @@ begin(Restore *restore, const char *command, const LinkName *link, const char *p
 	  int processes)
 {
 	memset(restore, 0, sizeof(*restore));
-	link_backup_check_path(path);
 	restore->path = path;
 	restore->processes = link_backup_processes(processes);
-	restore->row = link_lookup_name(link, LINK_ACL_READ);
-	link_backup_check_link(restore->row);
+	restore->row = link_backup_look_up(link, path, LINK_ACL_READ);
 	link_backup_require_alone(command);
 	restore->session = link_open(restore->row);
 	*id = link_backup_find(restore->session, path, *id);

@@ -23,17 +23,6 @@
 #include "errors.h"
 #include "provider/provider.h"
 
-static LinkRow *
-look_up(const LinkName *link, const char *path, LinkAcl needed)
-{
-	LinkRow    *row;
-
-	link_backup_check_path(path);
-	row = link_lookup_name(link, needed);
-	link_backup_check_link(row);
-	return row;
-}
-
 /*
  * Verifying.
  */
@@ -62,7 +51,7 @@ link_verify_backup(const LinkName *link, const char *path, int64 id, LinkVerifyL
 {
 	LINK_USE_BEGIN(LINK_VERB_VERIFY_BACKUP, path);
 	{
-		LinkRow    *row = look_up(link, path, LINK_ACL_READ);
+		LinkRow    *row = link_backup_look_up(link, path, LINK_ACL_READ);
 		LinkSession *session = link_open(row);
 		LinkManifest *manifest;
 
@@ -101,7 +90,7 @@ describe(const LinkManifest *manifest, LinkBackupListed *listed)
 static List *
 list_all(const LinkName *link, const char *path)
 {
-	LinkSession *session = link_open(look_up(link, path, LINK_ACL_READ));
+	LinkSession *session = link_open(link_backup_look_up(link, path, LINK_ACL_READ));
 	List	   *result = NIL;
 	ListCell   *lc;
 
@@ -177,7 +166,7 @@ link_drop_backup(const LinkName *link, const char *path, int64 id)
 {
 	LINK_USE_BEGIN(LINK_VERB_DROP_BACKUP, path);
 	{
-		LinkSession *session = link_open(look_up(link, path, LINK_ACL_READ | LINK_ACL_WRITE));
+		LinkSession *session = link_open(link_backup_look_up(link, path, LINK_ACL_READ | LINK_ACL_WRITE));
 		Paths		paths = {NIL, CurrentMemoryContext};
 		char	   *sentinel = link_backup_id_path(path, id, LINK_SENTINEL_OBJECT);
 		LinkObject	object = {0};

@@ -320,19 +320,10 @@ key_names(struct json_object *object)
 static HeapTuple
 old_tuple(const LinkRow *row, TupleDesc *desc)
 {
-	ScanKeyData key;
-	LinkScan	scan;
-	HeapTuple	tuple;
+	HeapTuple	tuple = link_table_row(LINK_TABLE, LINK_ID_INDEX, LINK_COL_ID, row->id, desc);
 
-	link_key_int64(&key, LINK_COL_ID, row->id);
-	link_scan_begin(&scan, LINK_TABLE, LINK_ID_INDEX, 1, &key);
-	tuple = link_scan_next(&scan);
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "link " INT64_FORMAT " vanished", row->id);
-	tuple = heap_copytuple(tuple);
-	if (desc)
-		*desc = CreateTupleDescCopy(RelationGetDescr(scan.rel));
-	link_scan_end(&scan);
 	return tuple;
 }
 

@@ -328,17 +328,7 @@ link_pipeline_insert(LinkPipeline *pipeline)
 static HeapTuple
 current_tuple(int64 id)
 {
-	LinkScan	scan;
-	ScanKeyData key;
-	HeapTuple	tuple;
-
-	link_key_int64(&key, PIPELINE_COL_ID, id);
-	link_scan_begin(&scan, PIPELINE_TABLE, PIPELINE_ID_INDEX, 1, &key);
-	tuple = link_scan_next(&scan);
-	if (HeapTupleIsValid(tuple))
-		tuple = heap_copytuple(tuple);
-	link_scan_end(&scan);
-	return tuple;
+	return link_table_row(PIPELINE_TABLE, PIPELINE_ID_INDEX, PIPELINE_COL_ID, id, NULL);
 }
 
 void

@@ -112,6 +112,24 @@ link_scan_end(LinkScan *scan)
 	table_close(scan->rel, AccessShareLock);
 }
 
+HeapTuple
+link_table_row(const char *table, const char *index, AttrNumber column, int64 id, TupleDesc *desc)
+{
+	LinkScan	scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+
+	link_key_int64(&key, column, id);
+	link_scan_begin(&scan, table, index, 1, &key);
+	tuple = link_scan_next(&scan);
+	if (HeapTupleIsValid(tuple))
+		tuple = heap_copytuple(tuple);
+	if (desc)
+		*desc = CreateTupleDescCopy(RelationGetDescr(scan.rel));
+	link_scan_end(&scan);
+	return tuple;
+}
+
 void
 link_key_int64(ScanKey key, AttrNumber column, int64 value)
 {

@@ -228,6 +228,12 @@ extern void link_scan_begin(LinkScan *scan, const char *table, const char *index
 extern HeapTuple link_scan_next(LinkScan *scan);
 extern void link_scan_end(LinkScan *scan);
 
+/*
+ * A copy of the row whose 'column', which the index begins with, is 'id'; NULL:
+ * there is none.  'desc', unless NULL, is set to a copy of the table's.
+ */
+extern HeapTuple link_table_row(const char *table, const char *index, AttrNumber column, int64 id, TupleDesc *desc);
+
 /* Scan keys on a column's equality; 'name' keys need a Name that outlives the scan. */
 extern void link_key_int64(ScanKey key, AttrNumber column, int64 value);
 extern void link_key_oid(ScanKey key, AttrNumber column, Oid value);

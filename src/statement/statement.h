@@ -6,7 +6,8 @@
  *
  *	query.c			where the query of SELECT ... INTO LINK ends
  *	link_scanner.l	tokens, and errors in them
- *	link_gram.y		the grammar
+ *	link_gram.y		the grammar: what all statements share
+ *	grammar/		... and the rules of each kind of them
  *	parse.[ch]		link_parse_statement(); what scanner and grammar share
  *	execute.c		link_fn_execute(): runs a LinkStatement
  *

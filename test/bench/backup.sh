@@ -65,13 +65,7 @@ row "aws, pg_restore -Fd -j2" "" "" "as_user rm -rf '$LINK_WORK/back'; as_user m
 row "RESTORE" "aws | zstd | pg_restore" 0.5 "bench \"SELECT link.restore_database('s3', 'bench/full', 'again')\"" "$fresh"
 row "RESTORE, once more" "aws, pg_restore -Fd -j2" 0.8 "bench \"SELECT link.restore_database('s3', 'bench/full', 'again')\"" "$fresh"
 
-for round in $(seq "$repeats"); do
-	say "round $round of $repeats"
-	for i in "${!names[@]}"; do
-		time_once "${names[i]}" "${commands[i]}" "${befores[i]}"
-	done
-done
-for name in "${order[@]}"; do median "$name"; done
+measure_rows
 
 hash_of() { as_user pg_dump "$1" | grep -v restrict | md5sum; }
 [ "$(hash_of bench)" = "$(hash_of again)" ] || die "the restored database differs"

@@ -25,6 +25,19 @@ median()
 	say "  $1: ${seconds[$1]} s (${times[$1]# } ms)"
 }
 
+# measure_rows: each of names, commands, befores that often, in turn, into seconds.
+measure_rows()
+{
+	local round i name
+	for round in $(seq "$repeats"); do
+		say "round $round of $repeats"
+		for i in "${!names[@]}"; do
+			time_once "${names[i]}" "${commands[i]}" "${befores[i]}"
+		done
+	done
+	for name in "${order[@]}"; do median "$name"; done
+}
+
 # measure NAME COMMAND [BEFORE]: the median of $repeats runs, in seconds.
 measure()
 {

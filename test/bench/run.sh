@@ -167,13 +167,7 @@ for codec in "zstd zst" "gzip gz"; do
 	row "load $name, a codec's process" "COPY FROM PROGRAM '$name -dc'" "" "sql \"$apart; $(load_sql files $file)\"" "$clean"
 done
 
-for round in $(seq "$repeats"); do
-	say "round $round of $repeats"
-	for i in "${!names[@]}"; do
-		time_once "${names[i]}" "${commands[i]}" "${befores[i]}"
-	done
-done
-for name in "${order[@]}"; do median "$name"; done
+measure_rows
 
 differ=$(sql "SELECT count(*) FROM (SELECT hashtextextended(l::text, 0) FROM lineitem l EXCEPT ALL SELECT hashtextextended(t::text, 0) FROM target t) d")
 [ "$differ" = 0 ] || die "$differ rows differ after the round trip"

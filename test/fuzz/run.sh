@@ -26,7 +26,8 @@ if [[ ${1:-} =~ ^[0-9]+$ ]]; then limit=$1; shift; fi
 
 targets=(statement options path s3 azure hdfs identity url keyring seal json_lines)
 declare -A files=(
-	[statement]="lexis.c statement/link_gram.y statement/link_scanner.l statement/query.c statement/parse.c"
+	[statement]="lexis.c statement/link_gram.y statement/grammar/links.y statement/grammar/transfers.y
+		statement/grammar/pipelines.y statement/grammar/backups.y statement/link_scanner.l statement/query.c statement/parse.c"
 	[options]="catalog/json.c catalog/options.c catalog/options_value.c catalog/options_map.c"
 	[path]="provider/path.c"
 	[s3]="provider/s3/s3_xml.c provider/s3/s3_error.c provider/s3/s3_list.c"
