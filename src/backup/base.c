@@ -23,9 +23,7 @@
 #include "backup/inventory.h"
 #include "catalog/tables.h"
 #include "errors.h"
-
-/* Class of our locks on ids; see restore.c for the others. */
-#define BASE_SUBID 32762
+#include "locks.h"
 
 /* Pages that one process looks at, at a time. */
 #define RANGE_BLOCKS (256 * 1024 * 1024 / BLCKSZ)
@@ -39,7 +37,7 @@ hold(int64 id, LOCKMODE mode, bool wait)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, InvalidOid, (uint32) (id >> 32), (uint32) id, BASE_SUBID);
+	SET_LOCKTAG_ADVISORY(tag, InvalidOid, (uint32) (id >> 32), (uint32) id, LINK_LOCK_BASE);
 	return LockAcquire(&tag, mode, false, !wait) != LOCKACQUIRE_NOT_AVAIL;
 }
 
@@ -184,7 +182,7 @@ add_tasks(List *tasks, const LinkInventoryTable *table, XLogRecPtr baseline)
 
 typedef struct Candidate
 {
-	LinkChangedTable table;
+	LinkChangedTable table;		/* first: for changed.h it is one */
 	LinkInventoryTable *now;
 	LinkBackupTable *before;
 	int			first;			/* of its tasks; -1: none, it is known to have changed */

@@ -22,6 +22,7 @@
 
 #include "backup/database.h"
 #include "errors.h"
+#include "locks.h"
 
 #define TEMPORARY_PREFIX "link_restore_"
 
@@ -30,9 +31,6 @@
 
 /* What it becomes while it is being dropped, and stays if that ends early: DATCONNLIMIT_INVALID_DB of later minor versions. */
 #define DROPPED_LIMIT (-2)
-
-/* Class of our locks; see process.c for the others. */
-#define RESTORE_SUBID 32763
 
 /*
  * Names.
@@ -43,7 +41,7 @@ lock_number(uint32 number)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, InvalidOid, number, 0, RESTORE_SUBID);
+	SET_LOCKTAG_ADVISORY(tag, InvalidOid, number, 0, LINK_LOCK_RESTORE);
 	return LockAcquire(&tag, ExclusiveLock, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 

@@ -28,16 +28,14 @@
 #include "catalog/privileges.h"
 #include "catalog/tables.h"
 #include "errors.h"
-
-/* Class of our locks on ids; see restore.c for the others. */
-#define HISTORY_SUBID 32761
+#include "locks.h"
 
 static bool
 lock(int64 id, LOCKMODE mode)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (id >> 32), (uint32) id, HISTORY_SUBID);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (id >> 32), (uint32) id, LINK_LOCK_HISTORY);
 	return LockAcquire(&tag, mode, false, true) != LOCKACQUIRE_NOT_AVAIL;
 }
 
@@ -46,7 +44,7 @@ unlock(int64 id, LOCKMODE mode)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (id >> 32), (uint32) id, HISTORY_SUBID);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (id >> 32), (uint32) id, LINK_LOCK_HISTORY);
 	(void) LockRelease(&tag, mode, false);
 }
 

@@ -24,10 +24,8 @@
 #include "backup/progress.h"
 #include "errors.h"
 #include "guc.h"
+#include "locks.h"
 #include "transfer/progress.h"
-
-/* Class of our locks on handles; see restore.c for the others. */
-#define PROGRESS_SUBID 32760
 
 #define HEAD_MAGIC 0x4C4E4B48
 #define TABLES_MAGIC 0x4C4E4B54
@@ -174,7 +172,7 @@ have_tables(dsm_segment *segment)
 static void
 tag_of(LOCKTAG *tag, dsm_handle handle)
 {
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, handle, MyProcPid, PROGRESS_SUBID);
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, handle, MyProcPid, LINK_LOCK_PROGRESS);
 }
 
 void
@@ -417,7 +415,7 @@ link_backup_progress_visible(void)
 	{
 		const LOCKTAG *tag = &locks->locks[i].locktag;
 
-		if (tag->locktag_type == LOCKTAG_ADVISORY && tag->locktag_field4 == PROGRESS_SUBID &&
+		if (tag->locktag_type == LOCKTAG_ADVISORY && tag->locktag_field4 == LINK_LOCK_PROGRESS &&
 			tag->locktag_field1 == MyDatabaseId && locks->locks[i].holdMask != 0)
 			rows = list_concat(rows, rows_of(tag->locktag_field2));
 	}

@@ -30,11 +30,9 @@
 #include "utils/syscache.h"
 
 #include "guc.h"
+#include "locks.h"
 #include "pipeline/engine.h"
 #include "pipeline/pipeline.h"
-
-/* Classes of advisory locks: 1 and 2 are those of SQL functions, kafka_transaction.c has one. */
-#define PROCESS_SUBID 32765
 
 /* field 2 of the lock of whoever needs a database without our processes; kinds of these are below it */
 #define HOLD 1000
@@ -157,7 +155,7 @@ static void
 lock_tag(LinkProcessKind kind, LOCKTAG *tag)
 {
 	SET_LOCKTAG_ADVISORY(*tag, kind == LINK_PROCESS_LAUNCHER ? InvalidOid : MyDatabaseId, (uint32) kind,
-						 kind == LINK_PROCESS_WORKER ? (uint32) MyProcPid : 0, PROCESS_SUBID);
+						 kind == LINK_PROCESS_WORKER ? (uint32) MyProcPid : 0, LINK_LOCK_PROCESS);
 }
 
 bool
@@ -182,7 +180,7 @@ static bool
 is_ours(const LockInstanceData *lock, Oid database)
 {
 	return lock->holdMask != 0 && lock->locktag.locktag_field2 < HOLD && lock->locktag.locktag_type == LOCKTAG_ADVISORY &&
-		lock->locktag.locktag_field4 == PROCESS_SUBID && lock->locktag.locktag_field1 == database;
+		lock->locktag.locktag_field4 == LINK_LOCK_PROCESS && lock->locktag.locktag_field1 == database;
 }
 
 List *
@@ -243,7 +241,7 @@ hold(Oid database)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, database, HOLD, 0, PROCESS_SUBID);
+	SET_LOCKTAG_ADVISORY(tag, database, HOLD, 0, LINK_LOCK_PROCESS);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
@@ -252,7 +250,7 @@ link_process_is_welcome(void)
 {
 	LOCKTAG		tag;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, HOLD, 0, PROCESS_SUBID);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, HOLD, 0, LINK_LOCK_PROCESS);
 	for (int i = 0; i < HOLD_TRIES; i++)
 	{
 		if (LockAcquire(&tag, ShareLock, true, true) != LOCKACQUIRE_NOT_AVAIL)

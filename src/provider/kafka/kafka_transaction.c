@@ -22,13 +22,11 @@
 #include "utils/timestamp.h"
 
 #include "errors.h"
+#include "locks.h"
 #include "provider/kafka/kafka.h"
 
 /* Statements that write through one link at the same time. */
 #define MAX_SLOTS 64
-
-/* Of our lock tags: objects of link.link are locked by DDL (tables.c); these never are. */
-#define SLOT_SUBID 0x7FFE
 
 /*
  * ms for the end of a failed transaction: a cancel is over within a second.  What
@@ -43,7 +41,7 @@
 static void
 slot_tag(const LinkKafkaSession *session, int slot, LOCKTAG *tag)
 {
-	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) session->base.link_id, (uint32) slot, SLOT_SUBID);
+	SET_LOCKTAG_ADVISORY(*tag, MyDatabaseId, (uint32) session->base.link_id, (uint32) slot, LINK_LOCK_TRANSACTION_SLOT);
 }
 
 static char *
